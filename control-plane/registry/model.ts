@@ -1,0 +1,124 @@
+/**
+ * The registry's model: what a registry file says once it is parsed and checked, before any secret is put in.
+ *
+ * Strings of the type {@link Template} may hold `${NAME}`, `${NAME:-default}`, `${env:NAME}` or `${file:/path}`.
+ * They are kept unexpanded here, so a registry can be logged, compared and shown without a secret in it;
+ * `expand.ts` expands them where the value is needed and nowhere else.
+ */
+
+/** Text with `${...}` placeholders that are expanded late; see `expand.ts`. */
+export type Template = string;
+
+export type LoadBalancer = "round-robin" | "least-request" | "random";
+
+/** One replica of an HTTP server. */
+export interface Endpoint {
+	/** Absolute `http:` or `https:` URL; its path is where the server's MCP endpoint lives. May hold placeholders. */
+	readonly url: Template;
+	/** Share of the traffic relative to the other endpoints, 1 to 10000. */
+	readonly weight: number;
+}
+
+/** Active health check of an HTTP server's replicas. Durations are milliseconds. */
+export interface HealthCheck {
+	/** `tcp`: a connection opens; `http`: GET `path` answers 2xx. */
+	readonly type: "tcp" | "http";
+	/** Path of the `http` check, absolute on the replica. */
+	readonly path?: string;
+	readonly intervalMs: number;
+	readonly timeoutMs: number;
+	/** Failures in a row until a replica gets no new traffic. */
+	readonly unhealthyThreshold: number;
+	/** Successes in a row until it gets traffic again. */
+	readonly healthyThreshold: number;
+}
+
+/** Time limits in milliseconds; 0 is off. */
+export interface Timeouts {
+	/** Opening the connection to a replica (TCP and TLS). Default 5000. */
+	readonly connectMs: number;
+	/** Whole exchange, first request byte in to last response byte out; cuts SSE streams too. Default 0. */
+	readonly requestMs: number;
+	/** No byte in either direction on one request or stream. Default 0. */
+	readonly idleMs: number;
+}
+
+/** TLS to the upstream; used where the endpoints are `https:`. */
+export interface UpstreamTls {
+	/** PEM file with the authorities to trust instead of the system's. */
+	readonly caFile?: string;
+	/** Name for SNI and certificate check instead of the endpoint's host. */
+	readonly serverName?: string;
+	/** Accept any certificate. For tests and private networks only. */
+	readonly insecureSkipVerify: boolean;
+}
+
+export interface HttpServer {
+	readonly type: "http";
+	readonly id: string;
+	readonly endpoints: readonly Endpoint[];
+	readonly loadBalancer: LoadBalancer;
+	/** Headers set on each request to the upstream, replacing the client's. Values are treated as secrets. */
+	readonly headers: Readonly<Record<string, Template>>;
+	readonly healthCheck?: HealthCheck;
+	readonly timeouts: Timeouts;
+	readonly tls: UpstreamTls;
+	/**
+	 * `preserve`: the client's Host header reaches the upstream; `rewrite`: the endpoint's own host does.
+	 * Left out: rewrite for `https:` endpoints with a DNS name, preserve for all others.
+	 */
+	readonly hostHeader?: "preserve" | "rewrite";
+	/** Pin a session to the replica that opened it. Left out: true, but false for one `https:` endpoint with a DNS name. */
+	readonly sessionAffinity?: boolean;
+}
+
+/** Bounds of a stdio server's processes. The walk uses `max` and `idleTimeoutMs`; durations are milliseconds. */
+export interface Pool {
+	readonly mode: "session";
+	/** Sessions (and so processes) at the most. Default 100. */
+	readonly max: number;
+	/** A session without a request for this long is ended. Default 30 minutes; 0 is never. */
+	readonly idleTimeoutMs: number;
+	/** Time a process may take to answer `initialize`. Default 60000, long enough for a first `npx`. */
+	readonly startTimeoutMs: number;
+}
+
+export interface StdioServer {
+	readonly type: "stdio";
+	readonly id: string;
+	/** Program and its arguments; run without a shell. */
+	readonly command: readonly [Template, ...Template[]];
+	readonly env: Readonly<Record<string, Template>>;
+	readonly cwd?: Template;
+	readonly pool: Pool;
+}
+
+/** A server on Kubernetes. Parsed and checked by every version; served once the Kubernetes part is there. */
+export interface KubernetesServer {
+	readonly type: "k8s";
+	readonly id: string;
+	readonly chart: string;
+	readonly replicas?: number;
+	readonly namespace?: string;
+}
+
+export type Server = HttpServer | StdioServer | KubernetesServer;
+
+/** All servers of a registry, in the order of the file. */
+export interface Registry {
+	readonly servers: ReadonlyMap<string, Server>;
+}
+
+/** One fault in a registry file. `line` and `col` start at 1. */
+export interface RegistryError {
+	readonly file: string;
+	readonly line: number;
+	readonly col: number;
+	/** What is wrong and what to write instead; never holds a secret. */
+	readonly message: string;
+}
+
+/** Either a registry without fault or every fault that was found. */
+export type ParseResult =
+	| { readonly ok: true; readonly registry: Registry }
+	| { readonly ok: false; readonly errors: readonly RegistryError[] };

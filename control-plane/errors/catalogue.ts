@@ -54,6 +54,11 @@ export const catalogue = {
 		message:
 			"The connection to the server broke before it answered. The request may have been carried out: repeat it only if that does no harm.",
 	},
+	bad_answer: {
+		status: 502,
+		code: -32090,
+		message: "The server answered with something that is not HTTP. Check that `endpoint` is an MCP server's URL.",
+	},
 	process_died: {
 		status: 502,
 		code: -32076,

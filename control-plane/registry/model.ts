@@ -70,6 +70,10 @@ export interface HttpServer {
 	readonly hostHeader?: "preserve" | "rewrite";
 	/** Pin a session to the replica that opened it. Left out: true, but false for one `https:` endpoint with a DNS name. */
 	readonly sessionAffinity?: boolean;
+	/** The file asks for the legacy HTTP+SSE transport (`type: sse` in other tools' files). Left out: Streamable HTTP. */
+	readonly transport?: "sse";
+	/** Keys of another tool's file that the gateway does not honour, to be shown to the person. */
+	readonly ignored?: readonly string[];
 }
 
 /** Bounds of a stdio server's processes. The walk uses `max` and `idleTimeoutMs`; durations are milliseconds. */
@@ -91,6 +95,8 @@ export interface StdioServer {
 	readonly env: Readonly<Record<string, Template>>;
 	readonly cwd?: Template;
 	readonly pool: Pool;
+	/** Keys of another tool's file that the gateway does not honour, to be shown to the person. */
+	readonly ignored?: readonly string[];
 }
 
 /** A server on Kubernetes. Parsed and checked by every version; served once the Kubernetes part is there. */

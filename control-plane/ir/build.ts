@@ -1,0 +1,159 @@
+import { isIP } from "node:net";
+import type { HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
+import type { Address, ServerIR, UpstreamEndpoint, UpstreamIR, UpstreamTlsIR } from "./model.ts";
+
+/** What the translation of one server needs beside its entry. */
+export interface BuildContext {
+	/** Expands `${...}`; a problem names the variable or file, never a value. */
+	readonly expand: (template: Template) => { ok: true; value: string } | { ok: false; problem: string };
+	/** Reads a PEM file; throws with a message that names the file. */
+	readonly readFile: (path: string) => string;
+	/** Addresses of the stdio bridge's workers; empty where none runs. */
+	readonly bridges: readonly Address[];
+}
+
+/** A fault of one server that leaves the others alone. */
+class Unavailable extends Error {}
+
+/** Registry entry to IR. Never throws for a fault of the entry: that server is `unavailable` then. */
+export function buildServer(server: Server, context: BuildContext): ServerIR {
+	try {
+		switch (server.type) {
+			case "http":
+				return buildHttp(server, context);
+			case "stdio":
+				return buildStdio(server, context);
+			case "k8s":
+				throw new Unavailable("entries of type k8s need the Kubernetes part of the gateway, which this version lacks");
+		}
+	} catch (error) {
+		if (error instanceof Unavailable) return { id: server.id, state: "unavailable", problem: error.message };
+		throw error;
+	}
+}
+
+function expanded(template: Template, where: string, context: BuildContext): string {
+	const result = context.expand(template);
+	if (!result.ok) throw new Unavailable(`${where}: ${result.problem}`);
+	return result.value;
+}
+
+interface Target {
+	readonly url: URL;
+	readonly weight: number;
+}
+
+function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
+	const targets = server.endpoints.map((endpoint, index): Target => {
+		const where = `endpoints[${index}]`;
+		return { url: parseUrl(expanded(endpoint.url, where, context), where), weight: endpoint.weight };
+	});
+	const [first] = targets;
+	if (first === undefined) throw new Unavailable("endpoints: there is none");
+	for (const { url } of targets) {
+		if (url.protocol !== first.url.protocol || url.pathname !== first.url.pathname) {
+			throw new Unavailable("endpoints: all must share the scheme and the path");
+		}
+	}
+	const https = first.url.protocol === "https:";
+	const named = targets.some(({ url }) => needsDns(url));
+	const someonesBalancer = https && named && targets.length === 1;
+	const { healthCheck } = server;
+	const upstream: UpstreamIR = {
+		discovery: named ? "dns" : "eds",
+		endpoints: targets.map(toEndpoint),
+		loadBalancer: server.loadBalancer,
+		connectTimeoutMs: server.timeouts.connectMs,
+		...(healthCheck === undefined ? {} : { healthCheck: { ...healthCheck, path: healthCheck.path ?? "/" } }),
+		...(https ? { tls: buildTls(server, targets, context) } : {}),
+		headers: Object.entries(server.headers).map(([name, value]) => ({
+			name,
+			value: headerValue(expanded(value, `headers.${name}`, context), name),
+		})),
+	};
+	return {
+		id: server.id,
+		state: "serving",
+		upstream,
+		route: {
+			path: first.url.pathname,
+			requestTimeoutMs: server.timeouts.requestMs,
+			idleTimeoutMs: server.timeouts.idleMs,
+			rewriteHost: (server.hostHeader ?? (https && named ? "rewrite" : "preserve")) === "rewrite",
+			sessionAffinity: server.sessionAffinity ?? !someonesBalancer,
+		},
+	};
+}
+
+function buildStdio(server: StdioServer, context: BuildContext): ServerIR {
+	if (context.bridges.length === 0) {
+		throw new Unavailable("stdio servers need the bridge: start `mcp-gateway bridge` and name it with --bridge");
+	}
+	return {
+		id: server.id,
+		state: "serving",
+		upstream: {
+			discovery: "eds",
+			endpoints: context.bridges.map((address) => ({ address, weight: 1, hostname: "bridge" })),
+			loadBalancer: "round-robin",
+			connectTimeoutMs: 5000,
+			headers: [],
+		},
+		// The bridge serves every stdio server under its id, as the gateway itself does.
+		route: { path: `/${server.id}`, requestTimeoutMs: 0, idleTimeoutMs: 0, rewriteHost: false, sessionAffinity: true },
+	};
+}
+
+function parseUrl(text: string, where: string): URL {
+	const url = URL.canParse(text) ? new URL(text) : undefined;
+	if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
+		throw new Unavailable(`${where}: not an http or https URL once its placeholders are filled in`);
+	}
+	if (url.username !== "" || url.password !== "") throw new Unavailable(`${where}: credentials belong into headers`);
+	if (url.search !== "" || url.hash !== "")
+		throw new Unavailable(`${where}: a URL without query and fragment is needed`);
+	return url;
+}
+
+function bareHost(url: URL): string {
+	return url.hostname.replace(/^\[|\]$/g, "");
+}
+
+function needsDns(url: URL): boolean {
+	const host = bareHost(url);
+	return isIP(host) === 0 && host !== "localhost";
+}
+
+function toEndpoint({ url, weight }: Target): UpstreamEndpoint {
+	const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+	return { address: { host: bareHost(url), port }, weight, hostname: url.host };
+}
+
+function buildTls(server: HttpServer, targets: readonly Target[], context: BuildContext): UpstreamTlsIR {
+	const { caFile, serverName, insecureSkipVerify } = server.tls;
+	let caPem: string | undefined;
+	if (caFile !== undefined) {
+		try {
+			caPem = context.readFile(caFile);
+		} catch (error) {
+			throw new Unavailable(`tls.caFile: ${error instanceof Error ? error.message : String(error)}`);
+		}
+	}
+	const names = serverName === undefined ? [...new Set(targets.map(({ url }) => bareHost(url)))] : [serverName];
+	const [only] = names;
+	return {
+		verify: !insecureSkipVerify,
+		names,
+		// SNI is for DNS names alone: https://www.rfc-editor.org/rfc/rfc6066#section-3
+		...(names.length === 1 && only !== undefined && isIP(only) === 0 ? { sni: only } : {}),
+		...(caPem === undefined ? {} : { caPem }),
+	};
+}
+
+/** Envoy would refuse, or a header be split by, a value with these characters: https://www.rfc-editor.org/rfc/rfc9110#section-5.5 */
+function headerValue(value: string, name: string): string {
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+	if (/[\0-\x08\x0a-\x1f\x7f]/.test(value))
+		throw new Unavailable(`headers.${name}: the value holds a control character`);
+	return value;
+}

@@ -1,0 +1,102 @@
+import type { LoadBalancer } from "../registry/model.ts";
+
+/**
+ * The intermediate representation: what Envoy needs to know, free of protobuf and of the registry's spelling.
+ * Placeholders are expanded here, so an IR may hold secrets: it is never logged and never shown.
+ */
+
+/** Where a connection goes: an IP or DNS name with a port, or a Unix socket. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export interface UpstreamEndpoint {
+	readonly address: Address;
+	readonly weight: number;
+	/** Host as the URL wrote it, with its port if that is not the scheme's; the Host header where it is rewritten. */
+	readonly hostname: string;
+}
+
+export interface UpstreamTlsIR {
+	/** The one SNI for all endpoints; left out, each endpoint's own hostname (none where that is an address). */
+	readonly sni?: string;
+	/** Names of which the certificate must carry one: DNS names (wildcards in it count) or IP addresses. */
+	readonly names: readonly string[];
+	/** PEM of the authorities to trust; left out, the system's. */
+	readonly caPem?: string;
+	readonly verify: boolean;
+}
+
+export interface HealthCheckIR {
+	readonly type: "tcp" | "http";
+	readonly path: string;
+	readonly intervalMs: number;
+	readonly timeoutMs: number;
+	readonly unhealthyThreshold: number;
+	readonly healthyThreshold: number;
+}
+
+/** An Envoy cluster and the endpoints in it. */
+export interface UpstreamIR {
+	/** `eds`: addresses are known here; `dns`: Envoy resolves names, again and again. */
+	readonly discovery: "eds" | "dns";
+	readonly endpoints: readonly UpstreamEndpoint[];
+	readonly loadBalancer: LoadBalancer;
+	readonly connectTimeoutMs: number;
+	readonly healthCheck?: HealthCheckIR;
+	readonly tls?: UpstreamTlsIR;
+	/** Headers set on every request, replacing the client's. Values are secrets. */
+	readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** How requests to a server are sent on. */
+export interface RouteIR {
+	/** Path of the endpoint that `/<id>` stands for, beginning with `/`. */
+	readonly path: string;
+	/** Milliseconds; 0 is off. */
+	readonly requestTimeoutMs: number;
+	/** Milliseconds; 0 is off. */
+	readonly idleTimeoutMs: number;
+	readonly rewriteHost: boolean;
+	readonly sessionAffinity: boolean;
+}
+
+export interface ServingServer {
+	readonly id: string;
+	readonly state: "serving";
+	readonly upstream: UpstreamIR;
+	readonly route: RouteIR;
+}
+
+/** In the registry, but not to be served now: its requests get `server_unavailable`, the others notice nothing. */
+export interface UnavailableServer {
+	readonly id: string;
+	readonly state: "unavailable";
+	/** Why, and what to do; never a secret. */
+	readonly problem: string;
+}
+
+export type ServerIR = ServingServer | UnavailableServer;
+
+/** A named API key of the data plane. */
+export interface ApiKey {
+	readonly name: string;
+	readonly key: string;
+}
+
+/** The one listener that clients connect to. */
+export interface ListenerIR {
+	readonly host: string;
+	readonly port: number;
+	/** Origins that browsers may call from, exactly as they send them; loopback origins always may. */
+	readonly allowOrigins: readonly string[];
+	/** Host names that are answered for; empty: any. */
+	readonly allowHosts: readonly string[];
+	readonly maxBodyBytes: number;
+	/** Parse MCP requests for access log and error ids (`envoy.filters.http.mcp`, work in progress in Envoy 1.40). */
+	readonly mcpFilter: boolean;
+	/** `-` (stdout), `off`, or a file's path. */
+	readonly accessLog: string;
+	/** Probe silent clients with TCP keep-alive; the socket options are Linux' own, so other systems go without. */
+	readonly tcpKeepAlive: boolean;
+	/** Empty: no key is asked for. */
+	readonly apiKeys: readonly ApiKey[];
+}

@@ -1,0 +1,130 @@
+import { readFileSync } from "node:fs";
+import { getCACertificates } from "node:tls";
+import type { Logger } from "pino";
+import { startAdminApi } from "./admin/server.ts";
+import { type AdsServer, startAdsServer } from "./ads/server.ts";
+import { parseAddress } from "./cli/address.ts";
+import type { BuildContext } from "./ir/build.ts";
+import { readApiKeys } from "./registry/api-keys.ts";
+import { expand } from "./registry/expand.ts";
+import { type Built, createSnapshotBuilder } from "./snapshot/builder.ts";
+import { createFileSource } from "./sources/file-source.ts";
+import { isReady, type StatusDeps } from "./status/status.ts";
+
+export interface ControlPlaneOptions {
+	readonly registryFile: string;
+	/** Where Envoy asks for its configuration: `unix:/path` or `HOST:PORT`. */
+	readonly xds: string;
+	/** Where Envoy shall listen for clients. */
+	readonly listen: { readonly host: string; readonly port: number };
+	readonly admin: { readonly host: string; readonly port: number };
+	/** Addresses of the stdio bridge's workers. */
+	readonly bridges: readonly string[];
+	readonly envoyAdmin?: string;
+	readonly allowOrigins: readonly string[];
+	readonly allowHosts: readonly string[];
+	readonly maxBodyBytes: number;
+	readonly mcpFilter: boolean;
+	readonly accessLog: string;
+	readonly apiKeyFile?: string;
+	readonly log: Logger;
+	/** Called once, when the first Envoy serves. */
+	readonly onReady?: (info: { servers: readonly string[] }) => void;
+	readonly processes?: () => readonly unknown[];
+}
+
+export interface ControlPlane {
+	/** Where Envoy reaches it; tells the port where 0 was asked for. */
+	readonly xds: string;
+	/** Reads registry and secrets again, as SIGHUP asks for. */
+	reload(): Promise<void>;
+	close(): Promise<void>;
+}
+
+/** Wires the way of the data: source → builder → ADS, with the admin API beside it. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+	const { log } = options;
+	const bridges = options.bridges.map(parseAddress);
+	const context: BuildContext = {
+		expand: (template) => expand(template, { env: process.env, readFile }),
+		readFile,
+		bridges,
+	};
+	const builder = createSnapshotBuilder(
+		{
+			host: options.listen.host,
+			port: options.listen.port,
+			allowOrigins: options.allowOrigins,
+			allowHosts: options.allowHosts,
+			maxBodyBytes: options.maxBodyBytes,
+			mcpFilter: options.mcpFilter,
+			accessLog: options.accessLog,
+			tcpKeepAlive: process.platform === "linux",
+			apiKeys: options.apiKeyFile === undefined ? [] : readApiKeys(readFile(options.apiKeyFile), options.apiKeyFile),
+		},
+		[...new Set([...getCACertificates("default"), ...getCACertificates("system")])].join("\n"),
+	);
+
+	let built: Built | undefined;
+	let announced = false;
+	const ads: AdsServer = await startAdsServer({ address: options.xds, log, onChange: announce });
+
+	function announce(): void {
+		if (announced || built === undefined || !isReady(ads)) return;
+		announced = true;
+		const serving = [...built.outcomes.values()].filter(({ state }) => state === "serving");
+		options.onReady?.({ servers: serving.map(({ server }) => server.id) });
+	}
+
+	const source = await createFileSource({ path: options.registryFile, log });
+	function rebuild(): void {
+		const { registry, errors } = source.state;
+		for (const { file, line, col, message } of errors) {
+			log.error({ event: "registry_error", file, line, col }, `${file}:${line}:${col}: ${message}`);
+		}
+		// The last good registry stays in force, and before there is one nothing is served at all.
+		if (registry === undefined) return;
+		const before = built?.snapshot;
+		built = builder.build(registry, context);
+		ads.setSnapshot(built.snapshot);
+		for (const { server, problem } of built.outcomes.values()) {
+			if (problem !== undefined)
+				log.warn({ event: "server_unavailable", server: server.id, problem }, `${server.id}: ${problem}`);
+		}
+		log.info(
+			{ event: before === undefined ? "registry_loaded" : "registry_changed", servers: registry.servers.size },
+			"registry in force",
+		);
+	}
+	const unsubscribe = source.subscribe(rebuild);
+	rebuild();
+
+	const status: StatusDeps = {
+		registryFile: options.registryFile,
+		source: () => source.state,
+		outcomes: () => built?.outcomes ?? new Map(),
+		ads,
+		envoyAdmin: options.envoyAdmin === undefined ? undefined : parseAddress(options.envoyAdmin),
+		bridges,
+		processes: options.processes ?? (() => []),
+	};
+	const admin = await startAdminApi({ ...options.admin, status });
+
+	return {
+		xds: ads.address,
+		async reload() {
+			await source.reload();
+			rebuild();
+		},
+		async close() {
+			unsubscribe();
+			await source.close();
+			await admin.close();
+			await ads.close();
+		},
+	};
+}
+
+function readFile(path: string): string {
+	return readFileSync(path, "utf8");
+}

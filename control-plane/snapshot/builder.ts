@@ -1,0 +1,65 @@
+import { type BuildContext, buildServer } from "../ir/build.ts";
+import type { ListenerIR, ServerIR } from "../ir/model.ts";
+import type { Registry, Server } from "../registry/model.ts";
+import { translateGateway, translateServer } from "../xds/translate.ts";
+import { createSnapshot, type EncodedResource, encodeResource, type Snapshot } from "./snapshot.ts";
+
+/** What became of one server, for status: no secret in it. */
+export interface ServerOutcome {
+	readonly server: Server;
+	readonly state: ServerIR["state"];
+	readonly problem?: string;
+}
+
+export interface Built {
+	readonly snapshot: Snapshot;
+	readonly outcomes: ReadonlyMap<string, ServerOutcome>;
+}
+
+interface Remembered {
+	readonly server: Server;
+	readonly outcome: ServerOutcome;
+	readonly resources: readonly EncodedResource[];
+	/** The entry alone decides the outcome: no placeholder, no file, whose content may change beside it. */
+	readonly stable: boolean;
+}
+
+/**
+ * Registry to snapshot. Remembers each server's resources, so that a change costs what changed and not all; forgetting
+ * them all changes nothing but the time the next build takes.
+ */
+export function createSnapshotBuilder(listener: ListenerIR, systemRootsPem: string) {
+	const gateway = translateGateway(listener, systemRootsPem).map(encodeResource);
+	let remembered = new Map<string, Remembered>();
+	let serial = 0;
+
+	function entry(server: Server, context: BuildContext): Remembered {
+		const known = remembered.get(server.id);
+		if (known?.server === server && known.stable) return known;
+		const ir = buildServer(server, context);
+		const outcome: ServerOutcome =
+			ir.state === "unavailable" ? { server, state: ir.state, problem: ir.problem } : { server, state: ir.state };
+		return { server, outcome, resources: translateServer(ir).map(encodeResource), stable: isStable(server) };
+	}
+
+	return {
+		build(registry: Registry, context: BuildContext): Built {
+			const next = new Map<string, Remembered>();
+			for (const server of registry.servers.values()) next.set(server.id, entry(server, context));
+			remembered = next;
+			serial += 1;
+			return {
+				snapshot: createSnapshot(serial, [gateway, ...[...next.values()].map(({ resources }) => resources)]),
+				outcomes: new Map([...next].map(([id, { outcome }]) => [id, outcome])),
+			};
+		},
+	};
+}
+
+function isStable(server: Server): boolean {
+	if (server.type !== "http") return true;
+	if (server.tls.caFile !== undefined) return false;
+	return ![...server.endpoints.map(({ url }) => url), ...Object.values(server.headers)].some((text) =>
+		text.includes("$"),
+	);
+}

@@ -1,0 +1,101 @@
+import type { AdsServer } from "../ads/server.ts";
+import type { Address } from "../ir/model.ts";
+import type { RegistryError } from "../registry/model.ts";
+import type { ServerOutcome } from "../snapshot/builder.ts";
+import { resourceTypes } from "../snapshot/snapshot.ts";
+import type { SourceState } from "../sources/registry-source.ts";
+import { clusterName } from "../xds/names.ts";
+import { getJson } from "./http-get.ts";
+import { type Replica, readReplicas } from "./replicas.ts";
+
+/** What `GET /v1/status` answers and `mcp-gateway status` shows. Holds no secret. */
+export interface Status {
+	/** At least one Envoy serves the registry. */
+	readonly ready: boolean;
+	readonly registry: { readonly file: string; readonly loadedAt?: number; readonly errors: readonly RegistryError[] };
+	readonly servers: readonly ServerStatus[];
+	readonly envoys: readonly EnvoyStatus[];
+	readonly processes: readonly unknown[];
+	/** The bridges' own words: sessions, processes and failed starts of stdio servers. */
+	readonly bridges: readonly unknown[];
+}
+
+export interface ServerStatus {
+	readonly id: string;
+	readonly type: string;
+	readonly state: "serving" | "unavailable" | "refused";
+	readonly problem?: string;
+	readonly endpoints?: readonly Replica[];
+}
+
+export interface EnvoyStatus {
+	readonly id: string;
+	readonly connectedAt: number;
+	readonly inSync: boolean;
+	readonly acks: number;
+	readonly nacks: number;
+	readonly pushes: number;
+	readonly bytes: number;
+	/** What this Envoy refuses, in its own words. */
+	readonly refused: readonly { readonly type: string; readonly name: string; readonly message: string }[];
+}
+
+export interface StatusDeps {
+	readonly registryFile: string;
+	readonly source: () => SourceState;
+	readonly outcomes: () => ReadonlyMap<string, ServerOutcome>;
+	readonly ads: AdsServer;
+	readonly envoyAdmin?: Address | undefined;
+	readonly bridges: readonly Address[];
+	readonly processes: () => readonly unknown[];
+}
+
+/** Asks everyone who knows something; who does not answer is left out. */
+export async function readStatus(deps: StatusDeps): Promise<Status> {
+	const { errors, loadedAt } = deps.source();
+	const [replicas, bridges] = await Promise.all([
+		deps.envoyAdmin === undefined ? undefined : readReplicas(deps.envoyAdmin).catch(() => undefined),
+		Promise.all(deps.bridges.map((bridge) => getJson(bridge, "/~bridge/status").catch(() => undefined))),
+	]);
+	const envoys = envoyStatuses(deps.ads);
+	return {
+		ready: isReady(deps.ads),
+		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
+		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, replicas)),
+		envoys,
+		processes: deps.processes(),
+		bridges: bridges.filter((bridge) => bridge !== undefined),
+	};
+}
+
+/** Whether an Envoy has taken up the listener and scopes of a snapshot. */
+export function isReady(ads: AdsServer): boolean {
+	return ads.snapshot !== undefined && [...ads.streams].some((stream) => stream.sequencer.isServing());
+}
+
+function envoyStatuses(ads: AdsServer): EnvoyStatus[] {
+	const { snapshot } = ads;
+	return [...ads.streams].map(({ node, connectedAt, sequencer, counts }) => ({
+		id: node?.id ?? "",
+		connectedAt,
+		inSync: snapshot !== undefined && sequencer.isInSync(snapshot),
+		...counts,
+		refused: resourceTypes.flatMap((type) =>
+			[...sequencer.types[type].refused].map(([name, { message }]) => ({ type, name, message })),
+		),
+	}));
+}
+
+function serverStatus(
+	{ server, state, problem }: ServerOutcome,
+	envoys: readonly EnvoyStatus[],
+	replicas: ReadonlyMap<string, readonly Replica[]> | undefined,
+): ServerStatus {
+	const mine = new Set([server.id, clusterName(server.id)]);
+	const refusal = envoys.flatMap(({ refused }) => refused).find(({ name }) => mine.has(name));
+	const base = { id: server.id, type: server.type };
+	if (problem !== undefined) return { ...base, state, problem };
+	if (refusal !== undefined) return { ...base, state: "refused", problem: `Envoy refused it: ${refusal.message}` };
+	const endpoints = replicas?.get(server.id);
+	return { ...base, state, ...(endpoints === undefined ? {} : { endpoints }) };
+}

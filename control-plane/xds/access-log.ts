@@ -1,0 +1,44 @@
+import { any, extension, type Json, type Message } from "./message.ts";
+
+/** Dynamic metadata that Envoy's mcp filter leaves of a request's body. */
+export const mcpMetadata = (path: string): string => `%DYNAMIC_METADATA(envoy.filters.http.mcp:${path})%`;
+
+/** One JSON line per request; to stdout (`-`), nowhere (`off`) or to a file. Queries are left out: they may hold secrets. */
+export function accessLog(destination: string, mcpFilter: boolean): Message[] {
+	if (destination === "off") return [];
+	const json_format: Record<string, Json> = {
+		event: "access",
+		time: "%START_TIME%",
+		server: "%ROUTE_NAME%",
+		method: "%REQ(:METHOD)%",
+		path: "%PATH(NQ:PATH)%",
+		// 2026-07-28 repeats both in headers, so they are known without a look at the body.
+		mcpMethod: mcpFilter ? mcpMetadata("method") : "%REQ(mcp-method)%",
+		mcpTool: mcpFilter ? mcpMetadata("params:name") : "%REQ(mcp-name)%",
+		status: "%RESPONSE_CODE%",
+		durationMs: "%DURATION%",
+		replica: "%UPSTREAM_HOST%",
+		requestId: "%REQ(x-request-id)%",
+		bytesIn: "%BYTES_RECEIVED%",
+		bytesOut: "%BYTES_SENT%",
+		flags: "%RESPONSE_FLAGS%",
+		details: "%RESPONSE_CODE_DETAILS%",
+		client: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+	};
+	const log_format = { json_format, omit_empty_values: true };
+	// Not the file /dev/stdout: that cannot be opened where stdout is a socket, as under systemd or a Node parent.
+	if (destination === "-") {
+		return [
+			extension(
+				"envoy.access_loggers.stdout",
+				any("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", { log_format }),
+			),
+		];
+	}
+	return [
+		extension(
+			"envoy.access_loggers.file",
+			any("envoy.extensions.access_loggers.file.v3.FileAccessLog", { path: destination, log_format }),
+		),
+	];
+}

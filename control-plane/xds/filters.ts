@@ -1,0 +1,150 @@
+import type { ListenerIR } from "../ir/model.ts";
+import type { deniedReasons } from "./local-replies.ts";
+import { any, extension, type Message, typedStruct } from "./message.ts";
+import { clientHeader } from "./names.ts";
+
+/** Bytes of a body that the mcp filter looks at: method, id and tool name stand near the start. */
+const mcpParseBytes = 65_536;
+
+/** The HTTP filters of ordinary requests, in order: refuse, authenticate, look, balance. */
+export function httpFilters(listener: ListenerIR): Message[] {
+	return [
+		refusals(listener),
+		...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]),
+		bodyLimit(listener.maxBodyBytes),
+		...(listener.mcpFilter ? [mcp] : []),
+		cors,
+		stickySessions,
+		router,
+	];
+}
+
+/** The HTTP filters of WebSocket upgrades: a body limit or parser would wait for a body that never ends. */
+export function upgradeFilters(listener: ListenerIR): Message[] {
+	return [refusals(listener), ...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]), stickySessions, router];
+}
+
+/** A dot segment in any disguise: `.` or `..`, percent-encoded or not, between slashes or backslashes of either kind, with `;` parameters. */
+const slash = String.raw`(?:/|\\|%2f|%5c)`;
+const dotSegment = String.raw`(?i)[^?#]*${slash}(?:\.|%2e){1,2}(?:(?:;|%3b)[^/?#]*)?(?:(?:${slash}|[?#]).*)?`;
+
+const loopbackOrigin = String.raw`https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?`;
+
+function refusals(listener: ListenerIR): Message {
+	const policies: Record<(typeof deniedReasons)[number], Message | undefined> = {
+		bad_path: requestHeader(":path", matches(dotSegment)),
+		// Declared lengths are refused without a byte of the body; RBAC's range excludes its end.
+		body_too_large: {
+			header: {
+				name: "content-length",
+				range_match: { start: listener.maxBodyBytes + 1, end: Number.MAX_SAFE_INTEGER },
+			},
+		},
+		origin_denied: presentButNot("origin", oneOf([loopbackOrigin, ...listener.allowOrigins.map(escapeRegex)], "")),
+		host_denied:
+			listener.allowHosts.length === 0
+				? undefined
+				: presentButNot(":authority", oneOf(listener.allowHosts.map(escapeRegex), String.raw`(?::\d+)?`)),
+	};
+	const rules = Object.entries(policies).flatMap(([name, permission]) =>
+		permission === undefined ? [] : [[name, { permissions: [permission], principals: [{ any: true }] }] as const],
+	);
+	return extension(
+		"envoy.filters.http.rbac",
+		any("envoy.extensions.filters.http.rbac.v3.RBAC", {
+			rules: { action: "DENY", policies: Object.fromEntries(rules) },
+		}),
+	);
+}
+
+function matches(regex: string): Message {
+	return { string_match: { safe_regex: { regex } } };
+}
+
+function requestHeader(name: string, match: Message): Message {
+	return { header: { name, ...match } };
+}
+
+function presentButNot(name: string, regex: string): Message {
+	return {
+		and_rules: {
+			rules: [requestHeader(name, { present_match: true }), { not_rule: requestHeader(name, matches(regex)) }],
+		},
+	};
+}
+
+function oneOf(alternatives: string[], suffix: string): string {
+	return `(?i)(?:${alternatives.join("|")})${suffix}`;
+}
+
+function escapeRegex(text: string): string {
+	return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/**
+ * Keys are looked for in `x-api-key` first, so that `Authorization` stays free for the upstream. TypedStruct because
+ * the .proto files lack the filter; Envoy's config_dump redacts the keys all the same.
+ */
+function apiKeys(listener: ListenerIR): Message {
+	return extension(
+		"envoy.filters.http.api_key_auth",
+		typedStruct("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth", {
+			credentials: listener.apiKeys.map(({ name, key }) => ({ key, client: name })),
+			key_sources: [{ header: "x-api-key" }, { header: "Authorization" }],
+			forwarding: { header: clientHeader, hide_credentials: true },
+		}),
+	);
+}
+
+/** Counts the bytes of bodies that declare no length; all others stream through untouched. */
+function bodyLimit(maxBytes: number): Message {
+	const declaresLength = {
+		single_predicate: {
+			input: extension(
+				"request-headers",
+				any("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name: "content-length" }),
+			),
+			value_match: { safe_regex: { google_re2: {}, regex: ".+" } },
+		},
+	};
+	const skip = extension("skip", any("envoy.extensions.filters.common.matcher.action.v3.SkipFilter"));
+	return extension(
+		"envoy.filters.http.buffer",
+		any("envoy.extensions.common.matching.v3.ExtensionWithMatcher", {
+			extension_config: extension(
+				"envoy.filters.http.buffer",
+				any("envoy.extensions.filters.http.buffer.v3.Buffer", { max_request_bytes: maxBytes }),
+			),
+			xds_matcher: { matcher_list: { matchers: [{ predicate: declaresLength, on_match: { action: skip } }] } },
+		}),
+	);
+}
+
+const mcp = extension(
+	"envoy.filters.http.mcp",
+	typedStruct("envoy.extensions.filters.http.mcp.v3.Mcp", {
+		traffic_mode: "PASS_THROUGH",
+		max_request_body_size: mcpParseBytes,
+	}),
+);
+
+const cors = extension("envoy.filters.http.cors", any("envoy.extensions.filters.http.cors.v3.Cors"));
+
+/** Puts the replica's address into the session id that the client gets, and takes it out again: no store is needed. */
+const stickySessions = extension(
+	"envoy.filters.http.stateful_session",
+	any("envoy.extensions.filters.http.stateful_session.v3.StatefulSession", {
+		strict: true,
+		session_state: extension(
+			"envoy.http.stateful_session.envelope",
+			typedStruct("envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState", {
+				header: { name: "mcp-session-id" },
+			}),
+		),
+	}),
+);
+
+const router = extension(
+	"envoy.filters.http.router",
+	any("envoy.extensions.filters.http.router.v3.Router", { suppress_envoy_headers: true }),
+);

@@ -1,0 +1,83 @@
+import type { ListenerIR } from "../ir/model.ts";
+import { accessLog } from "./access-log.ts";
+import { httpFilters, upgradeFilters } from "./filters.ts";
+import { localReplies } from "./local-replies.ts";
+import { any, extension, type Message } from "./message.ts";
+import { listenerName, pathHeader } from "./names.ts";
+
+/** The listener that clients connect to. It names no server: servers come as scopes, one each. */
+export function listener(ir: ListenerIR): Message {
+	return {
+		name: listenerName,
+		address: { socket_address: { address: ir.host, port_value: ir.port } },
+		per_connection_buffer_limit_bytes: 1_048_576,
+		...(ir.tcpKeepAlive ? { socket_options: keepAlive } : {}),
+		filter_chains: [
+			{
+				filters: [extension("envoy.filters.network.http_connection_manager", connectionManager(ir))],
+			},
+		],
+	};
+}
+
+function connectionManager(ir: ListenerIR): Message {
+	return any("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", {
+		stat_prefix: "mcp",
+		codec_type: "AUTO",
+		scoped_routes: {
+			name: "mcp",
+			scope_key_builder: {
+				fragments: [{ header_value_extractor: { name: pathHeader, element_separator: "/", index: 1 } }],
+			},
+			rds_config_source: adsSource,
+			scoped_rds: { scoped_rds_config_source: adsSource },
+		},
+		early_header_mutation_extensions: [
+			extension(
+				"envoy.http.early_header_mutation.header_mutation",
+				any("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", {
+					mutations: [
+						{
+							append: {
+								header: { key: pathHeader, value: "%PATH(NQ:PATH)%" },
+								append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+							},
+						},
+					],
+				}),
+			),
+		],
+		http_filters: httpFilters(ir),
+		upgrade_configs: [{ upgrade_type: "websocket", filters: upgradeFilters(ir) }],
+		local_reply_config: localReplies(ir.mcpFilter),
+		access_log: accessLog(ir.accessLog, ir.mcpFilter),
+		// Streams may be silent for hours: no limit of time on what is open, only on what never gets to its end.
+		stream_idle_timeout: "0s",
+		request_headers_timeout: "30s",
+		common_http_protocol_options: { idle_timeout: "3600s", max_headers_count: 100 },
+		http2_protocol_options: {
+			max_concurrent_streams: 1000,
+			initial_stream_window_size: 1_048_576,
+			initial_connection_window_size: 16_777_216,
+			connection_keepalive: { interval: "30s", timeout: "20s" },
+		},
+		// Nothing is normalized: the upstream gets the bytes that the client sent. What is dangerous is refused instead.
+		normalize_path: false,
+		merge_slashes: false,
+		path_with_escaped_slashes_action: "KEEP_UNCHANGED",
+		use_remote_address: true,
+		skip_xff_append: true,
+		preserve_external_request_id: true,
+		server_header_transformation: "PASS_THROUGH",
+	});
+}
+
+const adsSource = { ads: {}, resource_api_version: "V3" };
+
+/** TCP keep-alive towards clients, by Linux' numbers: SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT. */
+const keepAlive: Message[] = [
+	[1, 9, 1],
+	[6, 4, 30],
+	[6, 5, 10],
+	[6, 6, 3],
+].map(([level, name, value]) => ({ level, name, int_value: value, state: "STATE_PREBIND" }) as Message);

@@ -1,0 +1,99 @@
+import { catalogue, type Reason } from "../errors/catalogue.ts";
+import { mcpMetadata } from "./access-log.ts";
+import { any, extension, type Json, type Message } from "./message.ts";
+import { pathHeader } from "./names.ts";
+
+/**
+ * Envoy's own answers as JSON-RPC errors of the catalogue. The first mapper that matches counts. What an upstream
+ * answers never comes here.
+ */
+export function localReplies(mcpFilter: boolean): Message {
+	return { mappers: rules.map(({ when, reason, data }) => mapper(when, reason, mcpFilter, data)) };
+}
+
+/** Denials of the RBAC filter: the policy's name is the reason. */
+export const deniedReasons = ["bad_path", "body_too_large", "origin_denied", "host_denied"] as const;
+
+interface Rule {
+	readonly when: Message;
+	readonly reason: Reason;
+	readonly data?: Record<string, Json>;
+}
+
+const rules: readonly Rule[] = [
+	...deniedReasons.map((reason): Rule => ({ when: details(`rbac_access_denied_matched_policy[${reason}]`), reason })),
+	{ when: details("direct_response"), reason: "server_unavailable", data: { detail: "%LOCAL_REPLY_BODY%" } },
+	// Clients start anew on 404 and on nothing else, so a session whose replica is gone must end in one:
+	// https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
+	{ when: both(flags("UH", "UF"), header("mcp-session-id")), reason: "session_lost" },
+	{ when: flags("UH"), reason: "no_healthy_replica" },
+	{ when: flags("NC"), reason: "server_unavailable" },
+	{ when: flags("UF", "DF"), reason: "cannot_connect" },
+	{ when: flags("UC", "UR", "LR"), reason: "replica_died" },
+	{ when: flags("UPE"), reason: "bad_answer" },
+	{ when: flags("UT", "SI", "DT", "UMSDR"), reason: "timeout" },
+	{ when: flags("NR"), reason: "unknown_server", data: { path: `%REQ(${pathHeader})%` } },
+	{ when: flags("OM", "UO"), reason: "overloaded" },
+	{ when: status(401), reason: "unauthorized" },
+	{ when: status(413), reason: "body_too_large" },
+	{ when: status(431), reason: "headers_too_large" },
+	{ when: status(408), reason: "timeout" },
+	{ when: status(503), reason: "overloaded" },
+	// What is left with 400 and 426 is HTTP that the codec could not take.
+	{ when: status(400), reason: "bad_request" },
+	{ when: status(426), reason: "bad_request" },
+	{
+		when: {
+			status_code_filter: {
+				comparison: { op: "GE", value: { default_value: 400, runtime_key: "mcp_gateway.any_error" } },
+			},
+		},
+		reason: "internal",
+	},
+];
+
+function mapper(when: Message, reason: Reason, mcpFilter: boolean, data: Record<string, Json> = {}): Message {
+	const { status, code, message } = catalogue[reason];
+	return {
+		filter: when,
+		status_code: status,
+		body_format_override: {
+			content_type: "application/json",
+			json_format: {
+				jsonrpc: "2.0",
+				// The caller's id with its own type, or null; JSON-RPC wants null where it is not known.
+				id: mcpFilter ? mcpMetadata("id") : null,
+				// In the error object Envoy leaves out nothing, so `server` is null where no route was found.
+				error: { code, message, data: { reason, server: "%ROUTE_NAME%", requestId: "%REQ(x-request-id)%", ...data } },
+			},
+		},
+	};
+}
+
+function details(value: string): Message {
+	return {
+		extension_filter: extension(
+			"envoy.access_loggers.extension_filters.cel",
+			any("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", {
+				expression: `response.code_details == '${value}'`,
+			}),
+		),
+	};
+}
+
+function flags(...names: string[]): Message {
+	return { response_flag_filter: { flags: names } };
+}
+
+function header(name: string): Message {
+	return { header_filter: { header: { name, present_match: true } } };
+}
+
+function status(code: number): Message {
+	const value = { default_value: code, runtime_key: `mcp_gateway.status_${code}` };
+	return { status_code_filter: { comparison: { op: "EQ", value } } };
+}
+
+function both(...filters: Message[]): Message {
+	return { and_filter: { filters } };
+}

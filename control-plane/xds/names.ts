@@ -1,0 +1,35 @@
+/** Names that tie the resources to one another. */
+
+/** Cluster of a server. The prefix keeps ids apart from the bootstrap's own clusters. */
+export const clusterName = (id: string): string => `mcp/${id}`;
+
+/** SDS secret that holds the value of one upstream header of a server. */
+export const headerSecretName = (id: string, header: string): string => `header/${id}/${header.toLowerCase()}`;
+
+/** SDS secret with the system's certificate authorities. */
+export const systemRootsName = "system-roots";
+
+/** SDS secret with the authorities that one server's entry names. */
+export const caSecretName = (id: string): string => `ca/${id}`;
+
+/**
+ * Internal request header with the path; the scope is its first segment. Set by Envoy on every request whatever the
+ * client sends, and removed before the upstream.
+ */
+export const pathHeader = "x-mcp-gateway-path";
+
+/** Header that the API key filter leaves with the key's name; removed before the upstream, whoever set it. */
+export const clientHeader = "x-mcp-gateway-client";
+
+export const listenerName = "mcp-gateway";
+
+export const typeUrl = {
+	cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+	endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+	secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+	scope: "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
+	listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
+} as const;
+
+/** The resource types in the order in which a change is sent: make before break. */
+export type ResourceType = keyof typeof typeUrl;

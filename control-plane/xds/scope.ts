@@ -1,0 +1,96 @@
+import { catalogue } from "../errors/catalogue.ts";
+import type { ServerIR, ServingServer } from "../ir/model.ts";
+import { any, duration, extension, type Message } from "./message.ts";
+import { clientHeader, clusterName, pathHeader } from "./names.ts";
+
+/**
+ * The scope of a server: its own full route configuration, found by the first segment of the path, so that neither a
+ * change nor a request costs more with more servers.
+ */
+export function scope(server: ServerIR): Message {
+	const { id } = server;
+	return {
+		name: id,
+		key: { fragments: [{ string_key: id }] },
+		route_configuration: {
+			name: id,
+			// A cluster that is not there yet must not make Envoy refuse the scopes of its neighbours in the same response.
+			validate_clusters: false,
+			request_headers_to_remove: [pathHeader, clientHeader, "x-envoy-external-address"],
+			virtual_hosts: [
+				{
+					name: id,
+					domains: ["*"],
+					...(server.state === "serving"
+						? { retry_policy: retryPolicy, ...corsConfig, routes: routes(server) }
+						: { ...corsConfig, routes: [unavailable(id, server.problem)] }),
+				},
+			],
+			...(server.state === "serving" && !server.route.sessionAffinity ? noAffinity : {}),
+		},
+	};
+}
+
+/** `/<id>` and `/<id>/` are the endpoint itself; `/<id>/<rest>` is the endpoint's path joined with the rest. */
+function routes(server: ServingServer): Message[] {
+	const { id, route } = server;
+	const prefix = route.path.endsWith("/") ? route.path : `${route.path}/`;
+	const to = (match: Message, rewrite: string): Message => ({
+		name: id,
+		match,
+		route: {
+			cluster: clusterName(id),
+			prefix_rewrite: rewrite,
+			// Envoy's default of 15 s would cut every longer call and every stream.
+			timeout: duration(route.requestTimeoutMs),
+			idle_timeout: duration(route.idleTimeoutMs),
+			...(route.rewriteHost ? { auto_host_rewrite: true } : {}),
+		},
+	});
+	return [to({ path: `/${id}` }, route.path), to({ path: `/${id}/` }, route.path), to({ prefix: `/${id}/` }, prefix)];
+}
+
+/** Answers every request with the problem; `local-replies.ts` makes a JSON-RPC error of it. */
+function unavailable(id: string, problem: string): Message {
+	return {
+		name: id,
+		match: { prefix: "/" },
+		direct_response: { status: catalogue.server_unavailable.status, body: { inline_string: problem } },
+	};
+}
+
+/** Only what never reached a replica is sent to another: a tool call that was sent may have been carried out. */
+const retryPolicy: Message = {
+	retry_on: "connect-failure,reset-before-request",
+	num_retries: 3,
+	retry_back_off: { base_interval: "0.002s", max_interval: "0.02s" },
+	retry_host_predicate: [
+		extension(
+			"envoy.retry_host_predicates.previous_hosts",
+			any("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+		),
+	],
+	host_selection_retry_max_attempts: 8,
+};
+
+/** Browser clients; which origins may is decided before, by the origin rule (`filters.ts`), for all servers alike. */
+const corsConfig: Message = {
+	typed_per_filter_config: {
+		"envoy.filters.http.cors": any("envoy.extensions.filters.http.cors.v3.CorsPolicy", {
+			allow_origin_string_match: [{ safe_regex: { regex: ".*" } }],
+			allow_methods: "GET, POST, DELETE",
+			allow_headers: "*, authorization",
+			expose_headers: "mcp-session-id, mcp-protocol-version, www-authenticate, x-request-id",
+			max_age: "86400",
+		}),
+	},
+};
+
+const noAffinity: Message = {
+	typed_per_filter_config: {
+		"envoy.filters.http.stateful_session": any(
+			"envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute",
+			{ disabled: true },
+		),
+	},
+};

@@ -1,0 +1,37 @@
+import type { ListenerIR, ServerIR } from "../ir/model.ts";
+import { cluster, loadAssignment } from "./cluster.ts";
+import { listener } from "./listener.ts";
+import type { Message } from "./message.ts";
+import type { ResourceType } from "./names.ts";
+import { scope } from "./scope.ts";
+import { secrets, systemRoots } from "./secrets.ts";
+
+/** A resource before it is encoded. */
+export interface Resource {
+	readonly type: ResourceType;
+	readonly name: string;
+	readonly message: Message;
+}
+
+/** All resources of one server: cluster, endpoints and secrets where it is served, and always its scope. */
+export function translateServer(server: ServerIR): Resource[] {
+	const found: Resource[] = [resource("scope", scope(server))];
+	if (server.state === "serving") {
+		found.push(resource("cluster", cluster(server)));
+		found.push(...secrets(server).map((secret) => resource("secret", secret)));
+		if (server.upstream.discovery === "eds") {
+			const message = loadAssignment(server.id, server.upstream.endpoints);
+			found.push({ type: "endpoints", name: String(message["cluster_name"]), message });
+		}
+	}
+	return found;
+}
+
+/** The resources that belong to no server: the listener and the system's certificate authorities. */
+export function translateGateway(ir: ListenerIR, systemRootsPem: string): Resource[] {
+	return [resource("listener", listener(ir)), resource("secret", systemRoots(systemRootsPem))];
+}
+
+function resource(type: ResourceType, message: Message): Resource {
+	return { type, name: String(message["name"]), message };
+}

@@ -1,0 +1,88 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { buildServer } from "../../../control-plane/ir/build.ts";
+import { expand } from "../../../control-plane/registry/expand.ts";
+import { parseRegistry } from "../../../control-plane/registry/parse.ts";
+import { encodeResource } from "../../../control-plane/snapshot/snapshot.ts";
+import { type Resource, translateGateway, translateServer } from "../../../control-plane/xds/translate.ts";
+import { staticBootstrap, validate } from "../../support/envoy.ts";
+import { testListener, testRoots } from "./listener.ts";
+
+/**
+ * Registry in, IR and xDS resources out, file by file. `npm run golden` writes the files anew and deletes the stale
+ * ones; what it writes is checked by `envoy --mode validate` all the same.
+ */
+
+const folder = import.meta.dirname;
+const update = process.env["UPDATE_GOLDEN"] === "1";
+const inputs = readdirSync(join(folder, "in")).sort();
+const written = new Set<string>();
+
+const context = {
+	expand: (template: string) => expand(template, { env: { TOKEN: "golden-secret" }, readFile: () => "from-a-file\n" }),
+	readFile: () => testRoots,
+	bridges: [{ path: "/run/gateway/bridge-0.sock" }, { host: "127.0.0.1", port: 7000 }],
+};
+
+function golden(name: string, value: unknown): void {
+	const file = join(folder, "out", name);
+	const text = stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+	written.add(name);
+	if (update) {
+		mkdirSync(join(folder, "out"), { recursive: true });
+		writeFileSync(file, text);
+	}
+	expect(readFileSync(file, "utf8"), `${name} differs; look, then run: npm run golden`).toBe(text);
+}
+
+function messages(resources: readonly Resource[], type: Resource["type"]) {
+	return resources.filter((resource) => resource.type === type).map(({ message }) => message);
+}
+
+describe("registry to resources", () => {
+	it.each(inputs)("%s", async (input) => {
+		const parsed = parseRegistry(readFileSync(join(folder, "in", input), "utf8"), input);
+		if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
+		const irs = [...parsed.registry.servers.values()].map((server) => buildServer(server, context));
+		const resources = irs.flatMap(translateServer);
+		const name = input.replace(/\.\w+$/, "");
+		golden(`${name}.ir.yaml`, irs);
+		golden(`${name}.clusters.yaml`, messages(resources, "cluster"));
+		golden(`${name}.endpoints.yaml`, messages(resources, "endpoints"));
+		golden(`${name}.secrets.yaml`, messages(resources, "secret"));
+		golden(`${name}.scopes.yaml`, messages(resources, "scope"));
+
+		const all = [...translateGateway(testListener, testRoots), ...resources];
+		for (const resource of all) encodeResource(resource);
+		expect(await validate(staticBootstrap(all))).toBeUndefined();
+	});
+});
+
+describe("the listener", () => {
+	const variants = {
+		listener: testListener,
+		"listener-strict": {
+			...testListener,
+			allowHosts: ["gateway.example"],
+			allowOrigins: ["https://app.example"],
+			apiKeys: [{ name: "alice", key: "0123456789abcdef" }],
+			mcpFilter: false,
+			accessLog: "off",
+			tcpKeepAlive: false,
+		},
+	};
+	it.each(Object.entries(variants))("%s", async (name, listener) => {
+		const resources = translateGateway(listener, testRoots);
+		golden(`${name}.yaml`, messages(resources, "listener"));
+		for (const resource of resources) encodeResource(resource);
+		expect(await validate(staticBootstrap(resources))).toBeUndefined();
+	});
+});
+
+afterAll(() => {
+	const stale = readdirSync(join(folder, "out")).filter((file) => !written.has(file));
+	if (update) for (const file of stale) rmSync(join(folder, "out", file));
+	else expect(stale, "golden files that no input makes; run: npm run golden").toEqual([]);
+});

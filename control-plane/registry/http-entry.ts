@@ -1,0 +1,214 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
+/** Schema of an HTTP server's entry. */
+import { z } from "zod";
+import { duration, positiveDuration } from "./duration.ts";
+import { templateProblem } from "./expand.ts";
+import type { HttpServer } from "./model.ts";
+import { headerNameProblem, headerValueProblem } from "./names.ts";
+import { endpointFaults, urlProblem } from "./url.ts";
+
+/** A check made of a function that tells what is wrong, or undefined. */
+export function problemCheck(problem: (text: string) => string | undefined) {
+	return (text: string, ctx: z.RefinementCtx<string>) => {
+		const message = problem(text);
+		if (message !== undefined) ctx.addIssue({ code: "custom", message });
+	};
+}
+
+const URL_RULE = "must be a URL in quotes, such as `http://host:8080/mcp`.";
+const url = z.string({ error: URL_RULE }).superRefine(problemCheck(urlProblem));
+
+const WEIGHT_RULE = "must be a whole number from 1 to 10000.";
+const weight = z
+	.int({ error: WEIGHT_RULE })
+	.min(1, { error: WEIGHT_RULE })
+	.max(10_000, { error: WEIGHT_RULE })
+	.default(1)
+	.describe("Share of the traffic relative to the other endpoints, 1 to 10000.");
+
+const endpoint = z.union(
+	[
+		url.describe("URL of one replica."),
+		z.strictObject({ url: url.describe("URL of one replica."), weight }).describe("URL and weight of one replica."),
+	],
+	{ error: "must be a URL, or a map with `url` and `weight`." },
+);
+
+const ENDPOINTS_RULE = "must be a list of URLs (or of maps with `url` and `weight`) with at least one in it.";
+const endpoints = z
+	.array(endpoint, { error: ENDPOINTS_RULE })
+	.min(1, { error: ENDPOINTS_RULE })
+	.superRefine((list, ctx) => {
+		for (const { index, message } of endpointFaults(list.map((one) => (typeof one === "string" ? one : one.url)))) {
+			ctx.addIssue({ code: "custom", path: [index], message });
+		}
+	});
+
+const HEADERS_RULE = "must be a map from header name to value.";
+const headers = z
+	.record(
+		z.string().superRefine(problemCheck(headerNameProblem)),
+		z
+			.string({ error: "must be text. Put it into quotes." })
+			.superRefine(problemCheck((value) => headerValueProblem(value) ?? templateProblem(value))),
+		{ error: HEADERS_RULE },
+	)
+	.superRefine((map, ctx) => {
+		const seen = new Set<string>();
+		for (const name of Object.keys(map)) {
+			if (seen.has(name.toLowerCase())) {
+				ctx.addIssue({
+					code: "custom",
+					path: [name],
+					message: "is there twice: the case of a header's name does not matter.",
+				});
+			}
+			seen.add(name.toLowerCase());
+		}
+	});
+
+const COUNT_RULE = "must be a whole number from 1 to 100.";
+const count = z.int({ error: COUNT_RULE }).min(1, { error: COUNT_RULE }).max(100, { error: COUNT_RULE });
+
+const healthCheck = z
+	.strictObject(
+		{
+			type: z
+				.enum(["tcp", "http"], { error: "must be `tcp` or `http`." })
+				.optional()
+				.describe(
+					"`tcp`: a connection opens; `http`: GET `path` answers 2xx. Default: http where `path` is given, else tcp.",
+				),
+			path: z
+				.string({ error: "must be a path such as `/healthz`." })
+				.regex(/^\/[^\s#]*$/, { error: "must be a path such as `/healthz`." })
+				.optional()
+				.describe("Path of the `http` check, absolute on the replica. Default /."),
+			interval: positiveDuration.prefault("5s").describe("Time between two checks of a replica."),
+			timeout: positiveDuration.prefault("2s").describe("Time after which a check without answer has failed."),
+			unhealthyThreshold: count.default(2).describe("Failures in a row until a replica gets no new traffic."),
+			healthyThreshold: count.default(1).describe("Successes in a row until a replica gets traffic again."),
+		},
+		{ error: "must be a map such as `{type: http, path: /healthz, interval: 5s}`." },
+	)
+	.superRefine((check, ctx) => {
+		if (check.type === "tcp" && check.path !== undefined) {
+			ctx.addIssue({
+				code: "custom",
+				path: ["path"],
+				message: "is for `type: http`; a `tcp` check only opens a connection.",
+			});
+		}
+	})
+	.transform((check) => {
+		const type = check.type ?? (check.path === undefined ? "tcp" : "http");
+		return {
+			type,
+			...(type === "http" && { path: check.path ?? "/" }),
+			intervalMs: check.interval,
+			timeoutMs: check.timeout,
+			unhealthyThreshold: check.unhealthyThreshold,
+			healthyThreshold: check.healthyThreshold,
+		};
+	});
+
+const timeouts = z
+	.strictObject(
+		{
+			connect: duration.prefault("5s").describe("Opening the connection to a replica, TCP and TLS. 0 is off."),
+			request: duration
+				.prefault(0)
+				.describe(
+					"The whole exchange, first byte of the request to last byte of the answer; cuts SSE streams too. 0 is off.",
+				),
+			idle: duration
+				.prefault(0)
+				.describe("Time without a byte in either direction on one request or stream. 0 is off."),
+		},
+		{ error: "must be a map such as `{connect: 5s, request: 0, idle: 0}`." },
+	)
+	.transform(({ connect, request, idle }) => ({ connectMs: connect, requestMs: request, idleMs: idle }));
+
+const name = (rule: string) => z.string({ error: rule }).min(1, { error: rule });
+
+const tls = z
+	.strictObject(
+		{
+			caFile: name("must be the path of a PEM file.")
+				.optional()
+				.describe("PEM file with the authorities to trust instead of the system's."),
+			serverName: name("must be a host name.")
+				.regex(/^[^\s/:]+$/, { error: "must be a host name." })
+				.optional()
+				.describe("Name for SNI and the certificate check instead of the endpoint's host."),
+			insecureSkipVerify: z
+				.boolean({ error: "must be `true` or `false`." })
+				.default(false)
+				.describe("Accept any certificate. For tests and private networks only."),
+		},
+		{ error: "must be a map such as `{caFile: /etc/ssl/our-ca.pem}`." },
+	)
+	.transform(({ caFile, serverName, insecureSkipVerify }) => ({
+		...(caFile !== undefined && { caFile }),
+		...(serverName !== undefined && { serverName }),
+		insecureSkipVerify,
+	}));
+
+const LB_RULE = "must be `round-robin`, `least-request` or `random`.";
+
+// Made once: most entries have neither, and a registry may have thousands.
+const DEFAULT_TIMEOUTS = timeouts.parse({});
+const DEFAULT_TLS = tls.parse({});
+
+/** The keys of an HTTP entry as the file has them. */
+export const httpFields = z.strictObject({
+	type: z.enum(["http", "streamable-http"]).optional().describe("Kind of the server; may be left out."),
+	endpoint: url
+		.optional()
+		.describe("URL of the server's MCP endpoint: http or https, no query. May hold placeholders."),
+	endpoints: endpoints.optional().describe("URLs of the server's replicas; all have the same scheme and path."),
+	url: url.optional().describe("The same as `endpoint`, as other tools call it."),
+	loadBalancer: z
+		.enum(["round-robin", "least-request", "random"], { error: LB_RULE })
+		.default("round-robin")
+		.describe("How requests are spread over the endpoints."),
+	headers: headers
+		.default({})
+		.describe(
+			"Headers set on each request to the server, replacing the client's. Write secrets as `${NAME}` or `${file:/path}`.",
+		),
+	healthCheck: healthCheck.optional().describe("Active check of each replica; left out: none."),
+	timeouts: timeouts.optional().describe("Time limits; all but `connect` are off by default."),
+	tls: tls.optional().describe("TLS to `https:` endpoints; certificates are verified by default."),
+	hostHeader: z
+		.enum(["preserve", "rewrite"], { error: "must be `preserve` or `rewrite`." })
+		.optional()
+		.describe(
+			"`preserve`: the client's Host reaches the server; `rewrite`: the endpoint's. Default: rewrite for `https:` names.",
+		),
+	sessionAffinity: z
+		.boolean({ error: "must be `true` or `false`." })
+		.optional()
+		.describe(
+			"Keep a session on the replica that opened it. Default: true, but false for one `https:` endpoint with a name.",
+		),
+});
+
+/** An HTTP entry, parsed into the model (without its id). */
+export const httpEntry = httpFields
+	.transform((entry): Omit<HttpServer, "id"> => {
+		const single = entry.endpoint ?? entry.url;
+		const list = entry.endpoints ?? (single === undefined ? [] : [single]);
+		return {
+			type: "http",
+			endpoints: list.map((one) => (typeof one === "string" ? { url: one, weight: 1 } : one)),
+			loadBalancer: entry.loadBalancer,
+			headers: entry.headers,
+			...(entry.healthCheck !== undefined && { healthCheck: entry.healthCheck }),
+			timeouts: entry.timeouts ?? DEFAULT_TIMEOUTS,
+			tls: entry.tls ?? DEFAULT_TLS,
+			...(entry.hostHeader !== undefined && { hostHeader: entry.hostHeader }),
+			...(entry.sessionAffinity !== undefined && { sessionAffinity: entry.sessionAffinity }),
+		};
+	})
+	.describe("An MCP server that is reached over HTTP.");

@@ -1,0 +1,101 @@
+/** From a registry's text to the model, or to every fault in it. */
+import { besideWrapper, isMap, type Wrapper, wrapperOf } from "./dialect.ts";
+import { type EntryResult, parseEntry } from "./entry.ts";
+import type { Fault } from "./fault.ts";
+import { lineIndex } from "./lines.ts";
+import type { ParseResult, RegistryError, Server } from "./model.ts";
+import { readText } from "./read.ts";
+import { locate, type TextFault } from "./syntax.ts";
+
+const MAX_ERRORS = 100;
+
+type EntryParser = (id: string, value: unknown, wrapper: Wrapper) => EntryResult;
+
+interface Checked {
+	readonly servers: Map<string, Server>;
+	readonly faults: readonly Fault[];
+}
+
+const notAMap = (value: unknown): string => {
+	const found = Array.isArray(value) ? ", not a list" : "";
+	return `A registry is a map from server id to server${found}. Write for example \`my-server: {endpoint: http://host:8080/mcp}\`.`;
+};
+
+function check(value: unknown, parse: EntryParser): Checked {
+	const servers = new Map<string, Server>();
+	if (!isMap(value)) return { servers, faults: [{ path: [], at: "value", message: notAMap(value) }] };
+	const wrapper = wrapperOf(value);
+	const inner = wrapper === undefined ? value : value[wrapper];
+	const faults: Fault[] = wrapper === undefined ? [] : [...besideWrapper(value, wrapper)];
+	for (const id of isMap(inner) ? Object.keys(inner) : []) {
+		const entry = Reflect.get(inner as object, id);
+		if (id === "$schema" && wrapper === undefined && typeof entry === "string") continue;
+		const result = parse(id, entry, wrapper);
+		if (!result.ok) {
+			const prefix = wrapper === undefined ? [id] : [wrapper, id];
+			for (const fault of result.faults) faults.push({ ...fault, path: [...prefix, ...fault.path] });
+		} else if (result.server !== undefined) servers.set(id, result.server);
+		// More than are shown, but not without end: a large wrong file would take long.
+		if (faults.length > MAX_ERRORS) break;
+	}
+	return { servers, faults };
+}
+
+function parseWith(text: string, file: string, parse: EntryParser): ParseResult {
+	const clean = text.startsWith("\uFEFF") ? text.slice(1) : text;
+	let index: ReturnType<typeof lineIndex> | undefined;
+	const place = (offset: number) => {
+		index ??= lineIndex(clean);
+		return index(offset);
+	};
+	const failed = (faults: readonly TextFault[]): ParseResult => {
+		const sorted = faults.toSorted((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
+		const errors = sorted.map(({ offset, message }): RegistryError => ({ file, ...place(offset), message }));
+		return { ok: false, errors };
+	};
+	const read = readText(clean, file, (offset) => place(offset).line);
+	if ("fatal" in read) return failed(read.fatal);
+	const { servers, faults } = check(read.value, parse);
+	if (faults.length === 0 && read.faults.length === 0) return { ok: true, registry: { servers } };
+	const tree = read.tree();
+	const placed = faults.map(({ path, at, message }) => ({ offset: locate(tree, path, at), message }));
+	return failed([...read.faults, ...placed]);
+}
+
+/**
+ * Parses a registry: JSON (comments and trailing commas allowed) or YAML 1.2, in the gateway's own format, with
+ * `mcpServers` or with `servers`. Pure; never throws on any text. `file` is for messages and, by its ending, for
+ * telling JSON from YAML. At most 100 faults are told, in the order of the file; none repeats a value.
+ */
+export function parseRegistry(text: string, file: string): ParseResult {
+	return parseWith(text, file, parseEntry);
+}
+
+/** A parser that remembers: a server whose entry did not change is the same object in the next registry. */
+export interface RegistryParser {
+	parse(text: string, file: string): ParseResult;
+}
+
+interface Remembered {
+	readonly raw: string;
+	readonly result: EntryResult;
+}
+
+/** Makes a parser with a memory of its last good registry; see {@link RegistryParser}. */
+export function createRegistryParser(): RegistryParser {
+	let memory = new Map<string, Remembered>();
+	return {
+		parse(text, file) {
+			const next = new Map<string, Remembered>();
+			const result = parseWith(text, file, (id, value, wrapper) => {
+				const raw = `${wrapper ?? ""} ${JSON.stringify(value)}`;
+				const before = memory.get(id);
+				const entry = before?.raw === raw ? before : { raw, result: parseEntry(id, value, wrapper) };
+				if (entry.result.ok) next.set(id, entry);
+				return entry.result;
+			});
+			if (result.ok) memory = next;
+			return result;
+		},
+	};
+}

@@ -1,0 +1,93 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
+/** Schema of a stdio server's entry. */
+import { z } from "zod";
+import { duration } from "./duration.ts";
+import { templateProblem } from "./expand.ts";
+import { problemCheck } from "./http-entry.ts";
+import type { StdioServer } from "./model.ts";
+import { envNameProblem } from "./names.ts";
+
+const nul = (text: string) => (text.includes("\0") ? "must not hold NUL." : undefined);
+const text = (rule: string) =>
+	z.string({ error: rule }).superRefine(problemCheck((value) => nul(value) ?? templateProblem(value)));
+
+const IN_QUOTES = "must be text. Put it into quotes.";
+const CMD_RULE = 'must be a list such as `["program", "--option", "value"]`, with the program first.';
+const COMMAND_RULE = "must be the name or path of a program; its arguments go into `args`.";
+
+const cmd = z
+	.array(text(IN_QUOTES), { error: CMD_RULE })
+	.min(1, { error: CMD_RULE })
+	.superRefine(([program], ctx) => {
+		if (program === "") ctx.addIssue({ code: "custom", path: [0], message: "must be the name or path of a program." });
+	})
+	.transform(([program, ...args]): StdioServer["command"] => [program ?? "", ...args]);
+
+const env = z
+	.record(z.string().superRefine(problemCheck(envNameProblem)), text(IN_QUOTES), {
+		error: "must be a map from variable to value.",
+	})
+	.default({})
+	.describe("Environment variables of the process. Write secrets as `${NAME}` or `${file:/path}`.");
+
+const MAX_RULE = "must be a whole number from 1 to 100000.";
+const pool = z
+	.strictObject(
+		{
+			mode: z
+				.enum(["session"], { error: "must be `session`." })
+				.default("session")
+				.describe("`session`: one process for each session."),
+			max: z
+				.int({ error: MAX_RULE })
+				.min(1, { error: MAX_RULE })
+				.max(100_000, { error: MAX_RULE })
+				.default(100)
+				.describe("Sessions, and so processes, at the most."),
+			idleTimeout: duration.prefault("30m").describe("A session without a request for this long is ended. 0 is never."),
+			startTimeout: duration.prefault("60s").describe("Time a process may take to answer `initialize`. 0 is off."),
+		},
+		{ error: "must be a map such as `{max: 20, idleTimeout: 10m}`." },
+	)
+	.transform(({ mode, max, idleTimeout, startTimeout }) => ({
+		mode,
+		max,
+		idleTimeoutMs: idleTimeout,
+		startTimeoutMs: startTimeout,
+	}));
+
+// Made once: most entries have none.
+const DEFAULT_POOL = pool.parse({});
+
+/** The keys of a stdio entry as the file has them. */
+export const stdioFields = z.strictObject({
+	type: z.enum(["stdio"]).optional().describe("Kind of the server; may be left out."),
+	cmd: cmd.optional().describe("Program and arguments, run without a shell. May hold placeholders."),
+	command: text(COMMAND_RULE)
+		.refine((program) => program !== "", { error: COMMAND_RULE })
+		.optional()
+		.describe("The program, as other tools write it; its arguments are in `args`."),
+	args: z
+		.array(text(IN_QUOTES), { error: 'must be a list of texts such as `["--option", "value"]`.' })
+		.optional()
+		.describe("Arguments of `command`. May hold placeholders."),
+	env,
+	cwd: text("must be the path of a folder.")
+		.refine((path) => path !== "", { error: "must be the path of a folder." })
+		.optional()
+		.describe("Folder in which the process runs; left out: the gateway's own."),
+	pool: pool.optional().describe("Bounds of the server's processes."),
+});
+
+/** A stdio entry, parsed into the model (without its id). */
+export const stdioEntry = stdioFields
+	.transform(
+		(entry): Omit<StdioServer, "id"> => ({
+			type: "stdio",
+			command: entry.cmd ?? [entry.command ?? "", ...(entry.args ?? [])],
+			env: entry.env,
+			...(entry.cwd !== undefined && { cwd: entry.cwd }),
+			pool: entry.pool ?? DEFAULT_POOL,
+		}),
+	)
+	.describe("An MCP server that speaks over stdin and stdout; the gateway runs it.");

@@ -1,0 +1,669 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
+/** Malformed registries and every `line:col: message` that each of them gets. */
+export const malformed: readonly {
+	readonly file: "r.yaml" | "r.json";
+	readonly text: string;
+	readonly errors: readonly string[];
+}[] = [
+	{ file: "r.yaml", text: "", errors: ["1:1: The file is empty. Write servers into it, or `{}` for none."] },
+	{
+		file: "r.yaml",
+		text: "# only a comment\n",
+		errors: ["1:1: The file is empty. Write servers into it, or `{}` for none."],
+	},
+	{ file: "r.json", text: "  \n", errors: ["1:1: The file is empty. Write servers into it, or `{}` for none."] },
+	{
+		file: "r.json",
+		text: "// only a comment\n",
+		errors: ["1:1: The file is empty. Write servers into it, or `{}` for none."],
+	},
+	{
+		file: "r.json",
+		text: "[]",
+		errors: [
+			"1:1: A registry is a map from server id to server, not a list. Write for example `my-server: {endpoint: http://host:8080/mcp}`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "- a\n- b\n",
+		errors: [
+			"1:1: A registry is a map from server id to server, not a list. Write for example `my-server: {endpoint: http://host:8080/mcp}`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "just text\n",
+		errors: [
+			"1:1: A registry is a map from server id to server. Write for example `my-server: {endpoint: http://host:8080/mcp}`.",
+		],
+	},
+	{
+		file: "r.json",
+		text: "42",
+		errors: [
+			"1:1: A registry is a map from server id to server. Write for example `my-server: {endpoint: http://host:8080/mcp}`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "null\n",
+		errors: [
+			"1:1: A registry is a map from server id to server. Write for example `my-server: {endpoint: http://host:8080/mcp}`.",
+		],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {"endpoint": "http://a"}',
+		errors: ["1:31: A `}` is expected here: a `{` before it is not closed."],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {"endpoint": "http://a"} "b": {"cmd": ["x"]}}',
+		errors: ["1:32: A `,` is expected here, after the value before it."],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {endpoint: "http://a"}}',
+		errors: [
+			"1:8: This is not JSON. Texts and keys are in double quotes.",
+			"1:16: A key in double quotes is expected here.",
+			"1:28: A value is expected here.",
+		],
+	},
+	{
+		file: "r.json",
+		text: '{"a" {"cmd": ["x"]}}',
+		errors: ["1:6: A `:` is expected here, after the key.", "1:20: The file should end here, but goes on."],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {"cmd": ["x]}}',
+		errors: [
+			'1:16: This text is not closed with `"` on its line.',
+			"1:21: A `]` is expected here: a `[` before it is not closed.",
+		],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {"cmd": ["\\q"]}}',
+		errors: ["1:16: JSON has no such escape. A backslash itself is `\\\\`."],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {"cmd": ["x"]}} trailing',
+		errors: ["1:23: This is not JSON. Texts and keys are in double quotes."],
+	},
+	{
+		file: "r.json",
+		text: "{'a': 1}",
+		errors: [
+			"1:2: This is not JSON. Texts and keys are in double quotes.",
+			"1:5: A key in double quotes is expected here.",
+			"1:8: A value is expected here.",
+		],
+	},
+	{ file: "r.json", text: '{"a": }', errors: ["1:7: A value is expected here."] },
+	{
+		file: "r.json",
+		text: "/* open\n{}",
+		errors: ["1:1: This comment is not closed with `*/`.", "2:3: A value is expected here."],
+	},
+	{ file: "r.yaml", text: "a:\n\tcmd: [x]\n", errors: ["2:1: YAML takes no tabs for indentation. Use spaces."] },
+	{
+		file: "r.yaml",
+		text: "a:\n  cmd: [x\nb:\n  cmd: [y]\n",
+		errors: ["3:1: This line's indentation fits nothing before it."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x]}\n---\nb: {cmd: [y]}\n",
+		errors: ["2:1: A registry is one YAML document. Remove the `---` and what follows."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: *nowhere\n",
+		errors: [
+			"1:4: This alias (`*name`) names no anchor that stands before it. Put the text into quotes if it is none.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: 'a: {cmd: ["x]}\n',
+		errors: ["2:1: A character is missing here: a `:`, a `,`, or the end of quotes or of a bracket."],
+	},
+	{ file: "r.yaml", text: "a:\n  cmd: [x]\n b: 1\n", errors: ["3:1: This line's indentation fits nothing before it."] },
+	{ file: "r.yaml", text: "a: {cmd: [!secret x]}\n", errors: ["1:11: This tag (`!name`) is unknown. Remove it."] },
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [@x]}\n",
+		errors: ["1:11: A text cannot begin with this character. Put it into quotes."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: &a {env: *a}\n",
+		errors: ["1:13: This alias (`*name`) refers to what it is itself a part of."],
+	},
+	{ file: "r.yaml", text: "? [x]\n: {cmd: [x]}\n", errors: ["1:3: A key must be plain text."] },
+	{
+		file: "r.yaml",
+		text: "base: &b {cmd: [x]}\na:\n  <<: *b\n  cmd: [y]\n",
+		errors: ["3:3: Unknown key `<<`: YAML 1.2 has no merge keys. Write the keys out."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x]}\nb: {cmd: [x]}\na: {cmd: [y]}\n",
+		errors: ["3:1: `a` is there already, on line 1. Remove or rename one of them."],
+	},
+	{
+		file: "r.json",
+		text: '{\n  "a": {"cmd": ["x"]},\n  "a": {"cmd": ["x"]}\n}',
+		errors: ["3:3: `a` is there already, on line 2. Remove or rename one of them."],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {"cmd": ["x"],\n  "cmd": ["y"]}}',
+		errors: ["2:3: `cmd` is there already, on line 1. Remove or rename one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a:\n  cmd: [x]\n  env:\n    A: x\n    B: x\n    A: y\n",
+		errors: ["6:5: `A` is there already, on line 4. Remove or rename one of them."],
+	},
+	{
+		file: "r.json",
+		text: '{"__proto__": {"cmd": ["x"]}}',
+		errors: ["1:2: `__proto__` cannot be a key. Choose another name."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], __proto__: {}}\n",
+		errors: ["1:15: `__proto__` cannot be a key. Choose another name."],
+	},
+	{
+		file: "r.yaml",
+		text: '"": {cmd: [x]}\n',
+		errors: ["1:1: A server's id must not be empty: it is the first part of the path."],
+	},
+	{
+		file: "r.yaml",
+		text: "my server: {cmd: [x]}\n",
+		errors: ["1:1: A server's id may hold letters, digits, `.`, `_` and `-` only. Write for example `my-server`."],
+	},
+	{
+		file: "r.yaml",
+		text: ".well-known: {cmd: [x]}\n",
+		errors: ["1:1: The id `.well-known` is reserved. Choose another one."],
+	},
+	{ file: "r.yaml", text: "..: {cmd: [x]}\n", errors: ["1:1: The id `..` is reserved. Choose another one."] },
+	{
+		file: "r.yaml",
+		text: "a/b: {cmd: [x]}\n",
+		errors: ["1:1: A server's id may hold letters, digits, `.`, `_` and `-` only. Write for example `a-b`."],
+	},
+	{
+		file: "r.yaml",
+		text: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: {cmd: [x]}\n",
+		errors: ["1:1: A server's id must have 128 characters at the most."],
+	},
+	{
+		file: "r.yaml",
+		text: "日本: {cmd: [x]}\n",
+		errors: ["1:1: A server's id may hold letters, digits, `.`, `_` and `-` only."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: http://a:1\n",
+		errors: ["1:4: A server must be a map such as `{endpoint: http://host:8080/mcp}`."],
+	},
+	{ file: "r.yaml", text: "a:\n", errors: ["1:3: A server must be a map such as `{endpoint: http://host:8080/mcp}`."] },
+	{
+		file: "r.yaml",
+		text: "a: [x]\n",
+		errors: ["1:4: A server must be a map such as `{endpoint: http://host:8080/mcp}`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {}\n",
+		errors: [
+			'1:1: This entry does not say where its server is. Write `endpoint: http://host:8080/mcp`, `cmd: ["program", "argument"]` or `chart: name`.',
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: http}\n",
+		errors: ["1:1: This `http` entry does not say where its server is. Write `endpoint: http://host:8080/mcp`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: stdio, env: {}}\n",
+		errors: ['1:1: This `stdio` entry does not say where its server is. Write `cmd: ["program", "argument"]`.'],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: k8s}\n",
+		errors: ["1:1: `chart` is missing: it must be the name of a Helm chart, such as `github-server`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: htpp, endpoint: http://a}\n",
+		errors: ["1:11: `type` must be `http`, `stdio` or `k8s`. Did you mean `http`?"],
+	},
+	{ file: "r.yaml", text: "a: {type: docker}\n", errors: ["1:11: `type` must be `http`, `stdio` or `k8s`."] },
+	{ file: "r.yaml", text: "a: {type: 3}\n", errors: ["1:11: `type` must be `http`, `stdio` or `k8s`."] },
+	{
+		file: "r.yaml",
+		text: "a: {endpont: http://a}\n",
+		errors: ["1:5: Unknown key `endpont`. Did you mean `endpoint`?"],
+	},
+	{ file: "r.yaml", text: "a: {uri: http://a}\n", errors: ["1:5: Unknown key `uri`. Did you mean `url`?"] },
+	{
+		file: "r.yaml",
+		text: "a: {type: http, endpont: http://a}\n",
+		errors: ["1:17: Unknown key `endpont`. Did you mean `endpoint`?"],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, cmd: [x]}\n",
+		errors: ["1:25: `endpoint` makes this a server of type `http`, which has no `cmd`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: stdio, url: http://a}\n",
+		errors: ["1:18: `url` is a key of `http` servers, but `type` says `stdio`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, env: {A: b}}\n",
+		errors: ["1:25: `endpoint` makes this a server of type `http`, which has no `env`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, url: http://b}\n",
+		errors: ["1:25: `url` and `endpoint` say the same thing. Keep one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], command: y}\n",
+		errors: ["1:15: `command` and `cmd` say the same thing. Keep one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], args: [y]}\n",
+		errors: ["1:15: `args` goes with `command`; with `cmd` the arguments are part of its list."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {chart: x, replicas: -1, namespace: Not_OK}\n",
+		errors: [
+			"1:25: `replicas` must be a whole number from 0 to 1000.",
+			"1:40: `namespace` must be the name of a namespace: small letters, digits and `-`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: ftp://a}\n",
+		errors: ["1:15: `endpoint` must begin with `http://` or `https://`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: a:8080}\n",
+		errors: ["1:15: `endpoint` must be an absolute URL such as `http://host:8080/mcp`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http:a}\n",
+		errors: ["1:15: `endpoint` must be an absolute URL such as `http://host:8080/mcp`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://user:hunter2@a'}\n",
+		errors: [
+			"1:15: `endpoint` must not hold a user name or password. Put them into `headers`, for example `Authorization: Bearer ${TOKEN}`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://${U}:${P}@a'}\n",
+		errors: [
+			"1:15: `endpoint` must not hold a user name or password. Put them into `headers`, for example `Authorization: Bearer ${TOKEN}`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://a?key=hunter2'}\n",
+		errors: [
+			"1:15: `endpoint` must not hold a query (`?`) or a fragment (`#`). Put keys into `headers`; a client's query is passed on.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://a#x'}\n",
+		errors: [
+			"1:15: `endpoint` must not hold a query (`?`) or a fragment (`#`). Put keys into `headers`; a client's query is passed on.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://a:70000'}\n",
+		errors: ["1:15: `endpoint` must have a port from 1 to 65535."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://a:0/'}\n",
+		errors: ["1:15: `endpoint` must have a port from 1 to 65535."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://a:x/'}\n",
+		errors: ["1:15: `endpoint` must be an absolute URL such as `http://host:8080/mcp`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://a b/'}\n",
+		errors: ["1:15: `endpoint` must not hold spaces, control characters or backslashes."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a/x/../y}\n",
+		errors: ["1:15: `endpoint` must not hold `.` or `..` as a part of its path."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'http://${HOST'}\n",
+		errors: ["1:15: `endpoint` holds a `${` without its `}`. Close it, or write `$${` for the characters themselves."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 'ws://${HOST}'}\n",
+		errors: ["1:15: `endpoint` must begin with `http://` or `https://`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: 3}\n",
+		errors: ["1:15: `endpoint` must be a URL in quotes, such as `http://host:8080/mcp`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoints: []}\n",
+		errors: ["1:16: `endpoints` must be a list of URLs (or of maps with `url` and `weight`) with at least one in it."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoints: http://a}\n",
+		errors: ["1:16: `endpoints` must be a list of URLs (or of maps with `url` and `weight`) with at least one in it."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoints: [http://a, http://a/]}\n",
+		errors: ["1:27: `endpoints[1]` is the same as `endpoints[0]`. Write it once, with a `weight`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoints: [http://a/x, http://b/y]}\n",
+		errors: ["1:29: `endpoints[1]` must have the path of `endpoints[0]`: replicas share one path."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoints: [http://a, https://b]}\n",
+		errors: ["1:27: `endpoints[1]` must have the scheme of `endpoints[0]`: replicas are all `http:` or all `https:`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoints: [{url: http://a, weight: 0}, {url: http://b, weight: 10001}, {url: http://c, weight: 1.5}]}\n",
+		errors: [
+			"1:41: `endpoints[0].weight` must be a whole number from 1 to 10000.",
+			"1:69: `endpoints[1].weight` must be a whole number from 1 to 10000.",
+			"1:101: `endpoints[2].weight` must be a whole number from 1 to 10000.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoints: [{uri: http://a}, 3]}\n",
+		errors: [
+			"1:17: `endpoints[0].url` is missing: it must be a URL in quotes, such as `http://host:8080/mcp`.",
+			"1:18: Unknown key `uri`. Did you mean `url`?",
+			"1:34: `endpoints[1]` must be a URL, or a map with `url` and `weight`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, loadBalancer: roundrobin}\n",
+		errors: ["1:39: `loadBalancer` must be `round-robin`, `least-request` or `random`. Did you mean `round-robin`?"],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, load_balancer: random}\n",
+		errors: ["1:25: Unknown key `load_balancer`. Did you mean `loadBalancer`?"],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, timeout: 5s}\n",
+		errors: ["1:25: Unknown key `timeout`. Did you mean `timeouts`?"],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, colour: red}\n",
+		errors: [
+			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `hostHeader`, `sessionAffinity`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a:\n  endpoint: http://a\n  headers:\n    Host: x\n    Transfer-Encoding: chunked\n    Mcp-Session-Id: x\n    'Authorization: Bearer hunter2': x\n    ':path': /\n    X-A: \"a\\nb\"\n    X-B: 3\n    X-C: '${hunter2!}'\n",
+		errors: [
+			"4:5: The header `Host` is not set here. Write `hostHeader: preserve` or `hostHeader: rewrite` beside `headers`.",
+			"5:5: The header `Transfer-Encoding` belongs to one connection; the gateway sets it.",
+			"6:5: The header `Mcp-Session-Id` belongs to each session; the gateway sets it.",
+			"7:5: A header's name must be a word such as `Authorization`, without spaces, colon or value.",
+			"8:5: A header's name must not begin with `:`; such names belong to HTTP/2 itself.",
+			"9:10: `headers.X-A` must be one line, without NUL.",
+			"10:10: `headers.X-B` must be text. Put it into quotes.",
+			"11:10: `headers.X-C` holds a placeholder that the gateway does not know. Write `${NAME}`, `${NAME:-default}` or `${file:/path}`, or `$${` for the characters `${` themselves.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, headers: {X-A: a, x-a: b}}\n",
+		errors: ["1:48: `headers.x-a` is there twice: the case of a header's name does not matter."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, headers: [x]}\n",
+		errors: ["1:34: `headers` must be a map from header name to value."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, timeouts: {connect: 5, request: 5x, idle: -1}}\n",
+		errors: [
+			"1:57: `timeouts.request` must be a duration such as `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+			"1:67: `timeouts.idle` must be a duration such as `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, timeouts: {idle: 1000h, total: 3s}}\n",
+		errors: [
+			"1:42: `timeouts.idle` must be a duration such as `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+			"1:49: Unknown key `total`. The keys here are `connect`, `request`, `idle`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, healthCheck: {type: grpc, interval: 0, unhealthyThreshold: 0}}\n",
+		errors: [
+			"1:45: `healthCheck.type` must be `tcp` or `http`.",
+			"1:61: `healthCheck.interval` must be longer than 0, for example `5s`.",
+			"1:84: `healthCheck.unhealthyThreshold` must be a whole number from 1 to 100.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, healthCheck: {type: tcp, path: /h}}\n",
+		errors: ["1:56: `healthCheck.path` is for `type: http`; a `tcp` check only opens a connection."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, healthCheck: {path: h}}\n",
+		errors: ["1:45: `healthCheck.path` must be a path such as `/healthz`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, healthCheck: true}\n",
+		errors: ["1:38: `healthCheck` must be a map such as `{type: http, path: /healthz, interval: 5s}`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, tls: {caFile: /x}}\n",
+		errors: ["1:25: `tls` needs `https:` endpoints; these are not."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: https://a, tls: {insecure: true, serverName: 'a b', insecureSkipVerify: yes}}\n",
+		errors: [
+			"1:32: Unknown key `insecure`. The keys here are `caFile`, `serverName`, `insecureSkipVerify`.",
+			"1:60: `tls.serverName` must be a host name.",
+			"1:87: `tls.insecureSkipVerify` must be `true` or `false`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, hostHeader: keep, sessionAffinity: 'on'}\n",
+		errors: [
+			"1:37: `hostHeader` must be `preserve` or `rewrite`.",
+			"1:60: `sessionAffinity` must be `true` or `false`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: []}\n",
+		errors: ['1:10: `cmd` must be a list such as `["program", "--option", "value"]`, with the program first.'],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: npx -y x}\n",
+		errors: ['1:10: `cmd` must be a list such as `["program", "--option", "value"]`, with the program first.'],
+	},
+	{ file: "r.yaml", text: "a: {cmd: ['']}\n", errors: ["1:11: `cmd[0]` must be the name or path of a program."] },
+	{
+		file: "r.yaml",
+		text: "a: {command: [npx]}\n",
+		errors: ["1:14: `command` must be the name or path of a program; its arguments go into `args`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {command: npx, args: -y}\n",
+		errors: ['1:25: `args` must be a list of texts such as `["--option", "value"]`.'],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {command: npx, args: [-y, 3]}\n",
+		errors: ["1:30: `args[1]` must be text. Put it into quotes."],
+	},
+	{
+		file: "r.yaml",
+		text: "a:\n  cmd: [x]\n  env:\n    PORT: 8080\n    DEBUG: true\n    API_KEY=hunter2: x\n    '': x\n",
+		errors: [
+			"4:11: `env.PORT` must be text. Put it into quotes.",
+			"5:12: `env.DEBUG` must be text. Put it into quotes.",
+			"6:5: The name of an environment variable must not be empty nor hold `=` or spaces.",
+			"7:5: The name of an environment variable must not be empty nor hold `=` or spaces.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], env: [A=b]}\n",
+		errors: ["1:20: `env` must be a map from variable to value."],
+	},
+	{ file: "r.yaml", text: "a: {cmd: [x], cwd: ''}\n", errors: ["1:20: `cwd` must be the path of a folder."] },
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], pool: {mode: shared, max: 0, idleTimeout: soon}}\n",
+		errors: [
+			"1:28: `pool.mode` must be `session`.",
+			"1:41: `pool.max` must be a whole number from 1 to 100000.",
+			"1:57: `pool.idleTimeout` must be a duration such as `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: ['${file:relative}']}\n",
+		errors: ["1:11: `cmd[0]` holds a `${file:...}` without an absolute path. Write `${file:/path/of/the/file}`."],
+	},
+	{
+		file: "r.json",
+		text: '{"mcpServers": {"a": {"comand": "npx"}}}',
+		errors: ["1:23: Unknown key `comand`. Did you mean `command`?"],
+	},
+	{
+		file: "r.json",
+		text: '{"mcpServers": {"a": {"command": "npx", "agrs": []}}}',
+		errors: ["1:41: Unknown key `agrs`. Did you mean `args`?"],
+	},
+	{
+		file: "r.json",
+		text: '{"mcpServers": {"a": {"command": "npx"}}, "b": {"command": "x"}}',
+		errors: ["1:43: This file has its servers inside of `mcpServers`. Move this server there."],
+	},
+	{
+		file: "r.json",
+		text: '{"mcpServers": {"a": {"command": "npx"}}, "servers": {"b": {"command": "x"}}}',
+		errors: ["1:43: This file has its servers inside of `mcpServers`. Move this map's servers there."],
+	},
+	{
+		file: "r.json",
+		text: '{"servers": {"a b": {"command": "npx"}}, "inputs": []}',
+		errors: ["1:14: A server's id may hold letters, digits, `.`, `_` and `-` only. Write for example `a-b`."],
+	},
+	{
+		file: "r.json",
+		text: '{"mcpServers": {"a": {"url": "https://a/mcp?key=hunter2"}}}',
+		errors: [
+			"1:30: `url` must not hold a query (`?`) or a fragment (`#`). Put keys into `headers`; a client's query is passed on.",
+		],
+	},
+	{
+		file: "r.json",
+		text: '{"mcpServers": {"a": "x"}}',
+		errors: ["1:22: A server must be a map such as `{endpoint: http://host:8080/mcp}`."],
+	},
+	{
+		file: "r.json",
+		text: '{"mcpServers": []}',
+		errors: ["1:16: A server must be a map such as `{endpoint: http://host:8080/mcp}`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x\u0000]}\n",
+		errors: ["1:12: The file holds a NUL byte. Is it a text file in UTF-8?"],
+	},
+	{
+		file: "r.json",
+		text: "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+		errors: ["1:101: This is nested more than 100 levels deep."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+		errors: ["1:4: This is nested more than 100 levels deep."],
+	},
+	{
+		file: "r.yaml",
+		text: "﻿a: {cmd: []}\n",
+		errors: ['1:10: `cmd` must be a list such as `["program", "--option", "value"]`, with the program first.'],
+	},
+	{
+		file: "r.json",
+		text: '{\r\n  "a": {\r\n    "cmd": []\r\n  }\r\n}',
+		errors: ['3:12: `cmd` must be a list such as `["program", "--option", "value"]`, with the program first.'],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpont: http://a}\nb: {cmd: []}\nc d: {cmd: [x]}\n",
+		errors: [
+			"1:5: Unknown key `endpont`. Did you mean `endpoint`?",
+			'2:10: `cmd` must be a list such as `["program", "--option", "value"]`, with the program first.',
+			"3:1: A server's id may hold letters, digits, `.`, `_` and `-` only. Write for example `c-d`.",
+		],
+	},
+];

@@ -1,0 +1,309 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { formatErrors } from "../../../control-plane/registry/format.ts";
+import type { ParseResult, Server } from "../../../control-plane/registry/model.ts";
+import { createRegistryParser, parseRegistry } from "../../../control-plane/registry/parse.ts";
+import { malformed } from "./malformed.ts";
+
+function servers(result: ParseResult): Record<string, Server> {
+	if (!result.ok) throw new Error(formatErrors(result.errors));
+	return Object.fromEntries(result.registry.servers);
+}
+const json = (value: unknown) => servers(parseRegistry(JSON.stringify(value), "r.json"));
+const yaml = (text: string) => servers(parseRegistry(text, "r.yaml"));
+
+const http = (id: string, url: string) => ({
+	id,
+	type: "http",
+	endpoints: [{ url, weight: 1 }],
+	loadBalancer: "round-robin",
+	headers: {},
+	timeouts: { connectMs: 5000, requestMs: 0, idleMs: 0 },
+	tls: { insecureSkipVerify: false },
+});
+const pool = { mode: "session", max: 100, idleTimeoutMs: 1_800_000, startTimeoutMs: 60_000 };
+const stdio = (id: string, ...command: string[]) => ({ id, type: "stdio", command, env: {}, pool });
+
+describe("malformed registries", () => {
+	test.each(malformed.map((one) => [one.text.slice(0, 70), one] as const))("%j", (_, { file, text, errors }) => {
+		const result = parseRegistry(text, file);
+		expect(result.ok ? [] : result.errors.map(({ line, col, message }) => `${line}:${col}: ${message}`)).toEqual(
+			errors,
+		);
+		expect(errors.length).toBeGreaterThan(0);
+		expect(JSON.stringify(result)).not.toContain("hunter2");
+	});
+
+	test("at most 100 faults, in the order of the file, with the file's name", () => {
+		const text = Array.from({ length: 500 }, (_, i) => `s${i}: {}\n`).join("");
+		const result = parseRegistry(text, "many.yaml");
+		const errors = result.ok ? [] : result.errors;
+		expect(errors.map(({ line }) => line)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+		expect(formatErrors(errors.slice(0, 1))).toMatch(/^many\.yaml:1:1: This entry /);
+	});
+
+	test("an alias bomb and too large a file", () => {
+		const lines = ["a: &a [x,x,x,x,x,x,x,x,x,x]"];
+		for (const [from, to] of ["ab", "bc", "cd", "de", "ef", "fg", "gh"]) {
+			lines.push(`${to}: &${to} [${`*${from},`.repeat(10)}]`);
+		}
+		const result = parseRegistry(lines.join("\n"), "r.yaml");
+		expect(result).toMatchObject({
+			ok: false,
+			errors: [{ message: "The aliases in here make too large a document." }],
+		});
+		const large = parseRegistry(" ".repeat(64 * 1024 * 1024 + 1), "r.json");
+		expect(large).toMatchObject({ ok: false, errors: [{ line: 1, message: "The file is larger than 64 MiB." }] });
+	});
+});
+
+describe("the gateway's own format", () => {
+	test("both examples work exactly as they are", () => {
+		const text =
+			'{"github-server": {"type":"http","endpoint":"http://github-server:8080"}, "filesystem-server": {"type":"stdio","cmd":["mcp-filesystem-server","--dir","/data"]}}';
+		expect(servers(parseRegistry(text, "registry"))).toEqual({
+			"github-server": http("github-server", "http://github-server:8080"),
+			"filesystem-server": stdio("filesystem-server", "mcp-filesystem-server", "--dir", "/data"),
+		});
+		const k8s = '{"github-server": {"type":"k8s","chart":"github-server","replicas":2,"namespace":"mcp"}}';
+		expect(servers(parseRegistry(k8s, "r.json"))).toEqual({
+			"github-server": { id: "github-server", type: "k8s", chart: "github-server", replicas: 2, namespace: "mcp" },
+		});
+	});
+
+	test("types are told by the keys, and aliases of keys mean the same", () => {
+		expect(
+			yaml(
+				"a: {url: http://a}\nb: {command: npx, args: [-y, x]}\nc: {chart: x}\nd: {endpoints: [http://a]}\ne: {type: streamable-http, url: http://a}",
+			),
+		).toEqual({
+			a: http("a", "http://a"),
+			b: stdio("b", "npx", "-y", "x"),
+			c: { id: "c", type: "k8s", chart: "x" },
+			d: http("d", "http://a"),
+			e: http("e", "http://a"),
+		});
+	});
+
+	test("every field of an http entry", () => {
+		const text = `
+a:
+  endpoints:
+    - https://a:1/mcp
+    - {url: https://b:1/mcp, weight: 3}
+  loadBalancer: least-request
+  headers: {Authorization: "Bearer \${TOKEN}"}
+  healthCheck: {path: /healthz, interval: 500ms, timeout: 1.5s, unhealthyThreshold: 4, healthyThreshold: 5}
+  timeouts: {connect: 2, request: 2m, idle: 1h}
+  tls: {caFile: /ca.pem, serverName: x.example, insecureSkipVerify: true}
+  hostHeader: rewrite
+  sessionAffinity: false
+`;
+		expect(yaml(text)["a"]).toEqual({
+			id: "a",
+			type: "http",
+			endpoints: [
+				{ url: "https://a:1/mcp", weight: 1 },
+				{ url: "https://b:1/mcp", weight: 3 },
+			],
+			loadBalancer: "least-request",
+			headers: { Authorization: "Bearer ${TOKEN}" },
+			healthCheck: {
+				type: "http",
+				path: "/healthz",
+				intervalMs: 500,
+				timeoutMs: 1500,
+				unhealthyThreshold: 4,
+				healthyThreshold: 5,
+			},
+			timeouts: { connectMs: 2000, requestMs: 120_000, idleMs: 3_600_000 },
+			tls: { caFile: "/ca.pem", serverName: "x.example", insecureSkipVerify: true },
+			hostHeader: "rewrite",
+			sessionAffinity: false,
+		});
+	});
+
+	test("every field of a stdio entry", () => {
+		const text =
+			"a: {cmd: [x], env: {A: '${B:-c}'}, cwd: /tmp, pool: {mode: session, max: 3, idleTimeout: 0, startTimeout: 5s}}";
+		expect(yaml(text)["a"]).toEqual({
+			...stdio("a", "x"),
+			env: { A: "${B:-c}" },
+			cwd: "/tmp",
+			pool: { mode: "session", max: 3, idleTimeoutMs: 0, startTimeoutMs: 5000 },
+		});
+	});
+
+	test("comments, trailing commas, a byte order mark, CRLF, anchors, odd ids", () => {
+		const jsonc = '\uFEFF// mine\r\n{\r\n  "a": {"cmd": ["x",],}, /* : */\r\n}\r\n';
+		expect(servers(parseRegistry(jsonc, "r.json"))).toEqual({ a: stdio("a", "x") });
+		expect(servers(parseRegistry(jsonc, "r"))).toEqual({ a: stdio("a", "x") });
+		expect(servers(parseRegistry("{a: {cmd: [x]}}", "r"))).toEqual({ a: stdio("a", "x") });
+		expect(yaml("a: {cmd: [x], env: &e {A: b}}\nb: {cmd: [x], env: *e}")["b"]).toEqual({
+			...stdio("b", "x"),
+			env: { A: "b" },
+		});
+		expect(Object.keys(yaml("constructor: {cmd: [x]}\n1.0: {cmd: [x]}\ntrue: {cmd: [x]}"))).toEqual([
+			"constructor",
+			"1.0",
+			"true",
+		]);
+		expect(servers(parseRegistry("{}", "r.json"))).toEqual({});
+		expect(json({ $schema: "./registry.schema.json", a: { cmd: ["x"] } })).toEqual({ a: stdio("a", "x") });
+	});
+
+	test("servers called `servers` and `mcpServers`", () => {
+		expect(json({ servers: { endpoint: "http://a" }, mcpServers: { type: "stdio", cmd: ["x"] } })).toEqual({
+			servers: http("servers", "http://a"),
+			mcpServers: stdio("mcpServers", "x"),
+		});
+		expect(json({ servers: { type: { command: "x" } } })).toEqual({ type: stdio("type", "x") });
+	});
+});
+
+describe("files of other tools", () => {
+	test("Claude and Cursor", () => {
+		const file = {
+			globalShortcut: "x",
+			mcpServers: {
+				fs: { command: "npx", args: ["-y", "fs"], env: { A: "b" }, disabled: false, autoApprove: ["x"], timeout: 60 },
+				off: { command: "x", disabled: true },
+				remote: { type: "http", url: "https://a/mcp", headers: { X: "${T}" }, oauth: {}, alwaysAllow: [] },
+				old: { type: "sse", url: "https://a/sse" },
+				cline: { type: "streamableHttp", url: "https://a/mcp" },
+				windsurf: { serverUrl: "https://a/mcp" },
+			},
+		};
+		expect(json(file)).toEqual({
+			fs: { ...stdio("fs", "npx", "-y", "fs"), env: { A: "b" }, ignored: ["autoApprove", "timeout"] },
+			remote: { ...http("remote", "https://a/mcp"), headers: { X: "${T}" }, ignored: ["oauth", "alwaysAllow"] },
+			old: { ...http("old", "https://a/sse"), transport: "sse" },
+			cline: http("cline", "https://a/mcp"),
+			windsurf: http("windsurf", "https://a/mcp"),
+		});
+		expect(json({ mcpServers: {} })).toEqual({});
+	});
+
+	test("VS Code", () => {
+		const text = `{
+	// mcp.json
+	"inputs": [{ "type": "promptString", "id": "key", "password": true }],
+	"servers": {
+		"a": { "type": "stdio", "command": "npx", "env": { "K": "\${input:key}", "N": 3, "Z": null }, "envFile": ".env", "dev": {} },
+		"b": { "type": "http", "url": "https://b/mcp", "gallery": true, "version": "1" },
+	}
+}`;
+		expect(servers(parseRegistry(text, "mcp.json"))).toEqual({
+			a: { ...stdio("a", "npx"), env: { K: "${input:key}", N: "3" }, ignored: ["envFile", "dev"] },
+			b: { ...http("b", "https://b/mcp"), ignored: ["gallery", "version"] },
+		});
+	});
+
+	test("the gateway's own keys work in them", () => {
+		expect(json({ mcpServers: { a: { cmd: ["x"] }, b: { chart: "b" } } })).toEqual({
+			a: stdio("a", "x"),
+			b: { id: "b", type: "k8s", chart: "b" },
+		});
+	});
+});
+
+describe("the parser with a memory", () => {
+	test("an unchanged entry stays the same object, over a faulty text too", () => {
+		const parser = createRegistryParser();
+		const first = servers(parser.parse("a: {cmd: [x]}\nb: {cmd: [y]}\n", "r.yaml"));
+		expect(parser.parse("a: {cmd: [x]}\nb: {cmd: []}\n", "r.yaml").ok).toBe(false);
+		const second = servers(parser.parse('{"b": {"cmd": ["z"]}, "c": {"cmd": ["x"]}, "a": {"cmd": ["x"]}}', "r.json"));
+		expect(second["a"]).toBe(first["a"]);
+		expect(second["b"]).not.toBe(first["b"]);
+		expect(second["c"]).toEqual(stdio("c", "x"));
+	});
+});
+
+describe("properties", () => {
+	const name = fc.constantFrom("r.json", "r.yaml", "r");
+	const near = fc
+		.array(
+			fc.constantFrom(
+				"a",
+				":",
+				" ",
+				"\n",
+				"{",
+				"}",
+				"[",
+				"]",
+				'"',
+				"'",
+				"&a",
+				"*a",
+				"- ",
+				"#",
+				"!",
+				"|",
+				"\t",
+				",",
+				"cmd",
+				"1",
+				"__proto__",
+				"\0",
+			),
+		)
+		.map((parts) => parts.join(""));
+
+	test("no text makes the parser throw", () => {
+		fc.assert(
+			fc.property(fc.oneof(fc.string({ unit: "binary" }), near), name, (text, file) => {
+				const result = parseRegistry(text, file);
+				if (!result.ok) {
+					expect(result.errors.length).toBeGreaterThan(0);
+					for (const { line, col } of result.errors) expect(line > 0 && col > 0).toBe(true);
+				}
+			}),
+			{ numRuns: 1500 },
+		);
+	});
+
+	test("no JSON value makes the parser throw, and no prototype is touched", () => {
+		const key = fc.constantFrom(
+			"a",
+			"__proto__",
+			"constructor",
+			"cmd",
+			"endpoint",
+			"env",
+			"headers",
+			"type",
+			"servers",
+			"mcpServers",
+		);
+		const value = fc.letrec((tie) => ({
+			any: fc.oneof({ maxDepth: 4 }, fc.jsonValue(), fc.dictionary(key, tie("any")), fc.array(tie("any"))),
+		})).any;
+		fc.assert(
+			fc.property(value, name, (any, file) => {
+				parseRegistry(JSON.stringify(any) ?? "", file);
+				expect(Object.keys(Object.prototype)).toEqual([]);
+			}),
+			{ numRuns: 500 },
+		);
+	});
+
+	test("values of env and headers are in no message", () => {
+		const secret = "s3cr3t-value";
+		const wrong = fc.constantFrom(`\${${secret}}`, `\${${secret}`, `${secret}\n`, `${secret}\0`, [secret], {
+			[`${secret} x`]: 1,
+		});
+		fc.assert(
+			fc.property(wrong, fc.constantFrom("env", "headers", "cmd", "endpoint", "args", "loadBalancer"), (value, key) => {
+				const inner = key === "env" || key === "headers" ? { A: value } : value;
+				const entry =
+					key === "headers" || key === "loadBalancer"
+						? { url: "http://a", [key]: inner }
+						: { command: "x", [key]: inner };
+				const result = parseRegistry(JSON.stringify({ a: entry }), "r.json");
+				expect(JSON.stringify(result.ok ? [] : result.errors)).not.toContain(secret);
+			}),
+		);
+	});
+});

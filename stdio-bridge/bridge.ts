@@ -1,0 +1,161 @@
+import { createServer } from "node:http";
+import { isDeepStrictEqual } from "node:util";
+import type { RegistrySource, SourceState } from "../control-plane/sources/registry-source.ts";
+import { requestIdOf, sendError } from "./answer.ts";
+import type { StopTimes } from "./child.ts";
+import type { Expand } from "./command.ts";
+import { startGuard } from "./guard.ts";
+import { handle } from "./handler.ts";
+import { type Listen, listen } from "./listen.ts";
+import type { Log } from "./log.ts";
+import { Pool } from "./pool.ts";
+import type { Session } from "./session.ts";
+import type { BridgeStatus, Counters, ServerStatus } from "./status.ts";
+
+export interface BridgeOptions {
+	readonly source: RegistrySource;
+	readonly listen: Listen;
+	readonly log: Log;
+	/** Where the children's safe variables come from; nothing else of it reaches them. */
+	readonly env: Readonly<Record<string, string | undefined>>;
+	readonly expand: Expand;
+	/** Largest HTTP body and largest message of a process. Default 64 MiB. */
+	readonly maxBodyBytes?: number;
+	/** Default: 2 s from the end of stdin to SIGTERM, 3 s to SIGKILL. */
+	readonly stop?: StopTimes;
+	/** Time that calls in flight have when their server is removed. Default 5 s. */
+	readonly removedGraceMs?: number;
+	/** Time that sessions go on with the process they have when their server is changed. Default 30 s. */
+	readonly changedGraceMs?: number;
+}
+
+export interface Bridge {
+	/** The socket's path, or host and port. */
+	readonly address: Listen;
+	status(): BridgeStatus;
+	/** Takes no new session, lets calls in flight finish for `graceMs` (default 5000), and leaves no process. */
+	close(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/** Starts the bridge: Streamable HTTP in front of the stdio servers of a registry. */
+export async function startBridge(options: BridgeOptions): Promise<Bridge> {
+	const { source, log, env, expand } = options;
+	const maxBodyBytes = options.maxBodyBytes ?? 64 * 1024 * 1024;
+	const stop = options.stop ?? { stdinMs: 2000, termMs: 3000 };
+	const removedGraceMs = options.removedGraceMs ?? 5000;
+	const changedGraceMs = options.changedGraceMs ?? 30_000;
+
+	const startedAt = new Date().toISOString();
+	const pools = new Map<string, Pool>();
+	const retired = new Set<Pool>();
+	const counters = new Map<string, Counters>();
+	const sessions = new Map<string, Session>();
+	const guard = startGuard(log);
+	let loaded = false;
+	let closing: Promise<void> | undefined;
+
+	const retire = (pool: Pool, when: "quiet" | "grace") => {
+		retired.add(pool);
+		pool
+			.retire(when === "quiet" ? removedGraceMs : changedGraceMs, when)
+			.catch((error) => log.error({ server: pool.server.id, err: error }, "retiring a server's sessions failed"))
+			.finally(() => retired.delete(pool));
+	};
+
+	const take = ({ registry }: SourceState) => {
+		if (!registry || closing) return;
+		loaded = true;
+		for (const [id, pool] of pools) {
+			const now = registry.servers.get(id);
+			if (isDeepStrictEqual(now, pool.server)) continue;
+			pools.delete(id);
+			const stays = now?.type === "stdio";
+			if (!stays) counters.delete(id);
+			log.info({ server: id }, stays ? "server changed" : "server removed");
+			retire(pool, stays ? "grace" : "quiet");
+		}
+		for (const [id, server] of registry.servers) {
+			if (server.type !== "stdio" || pools.has(id)) continue;
+			const own = counters.get(id) ?? { starts: 0, startFailures: 0, deaths: 0 };
+			counters.set(id, own);
+			const onSessionEnd = (session: Session) => void sessions.delete(session.id);
+			const deps = { log, expand, env, guard, stop, maxMessageBytes: maxBodyBytes, counters: own, onSessionEnd };
+			pools.set(id, new Pool(server, deps));
+		}
+	};
+
+	const status = (): BridgeStatus => ({
+		pid: process.pid,
+		startedAt,
+		guardPid: guard.pid,
+		servers: Object.fromEntries([...pools].map(([id, pool]) => [id, serverStatus(pool, retired, counters.get(id))])),
+	});
+
+	const server = createServer({ maxHeaderSize: 128 * 1024, keepAlive: true }, (request, response) => {
+		handle(request, response, handlerDeps).catch((error) => {
+			if (request.destroyed && !request.complete) return;
+			log.error({ err: error, path: request.url }, "a request failed");
+			if (response.headersSent) response.destroy();
+			else sendError(response, "internal", { requestId: requestIdOf(request) });
+		});
+	});
+	// Envoy ends idle connections itself: one closed here in the moment that Envoy sends on it is a failed request.
+	server.keepAliveTimeout = 0;
+	// Node counts this until the last byte of the body, which a slow client may take long for.
+	server.requestTimeout = 0;
+	const handlerDeps = {
+		log,
+		maxBodyBytes,
+		serving: () => loaded && !closing,
+		pool: (id: string) => pools.get(id),
+		session: (id: string) => sessions.get(id),
+		keep: (session: Session) => void sessions.set(session.id, session),
+		status,
+	};
+
+	const address = await listen(server, options.listen).catch(async (error: unknown) => {
+		await guard.close();
+		throw error;
+	});
+	take(source.state);
+	const unsubscribe = source.subscribe(take);
+
+	const close = async (graceMs: number) => {
+		unsubscribe();
+		const all = [...pools.values(), ...retired];
+		// The socket stays open meanwhile: calls in flight may need answers from their clients.
+		await Promise.all(all.map((pool) => pool.retire(graceMs, "quiet")));
+		const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+		server.closeIdleConnections();
+		// Answers that were just written get a moment to leave.
+		const late = setTimeout(() => server.closeAllConnections(), 200);
+		await closed;
+		clearTimeout(late);
+		await guard.close();
+	};
+	return {
+		address,
+		status,
+		close: (closeOptions) => {
+			closing ??= close(closeOptions?.graceMs ?? 5000);
+			return closing;
+		},
+	};
+}
+
+function serverStatus(pool: Pool, retired: ReadonlySet<Pool>, counters: Counters | undefined): ServerStatus {
+	const id = pool.server.id;
+	const old = [...retired].filter((other) => other.server.id === id);
+	const processes = [pool, ...old].flatMap((each) =>
+		[...each.sessions].flatMap(({ child }) =>
+			child ? [{ pid: child.pid, startedAt: new Date(child.startedAt).toISOString() }] : [],
+		),
+	);
+	const sessions = [pool, ...old].reduce((sum, each) => sum + each.size, 0);
+	return {
+		sessions,
+		maxSessions: pool.server.pool.max,
+		processes,
+		...(counters ?? { starts: 0, startFailures: 0, deaths: 0 }),
+	};
+}

@@ -1,0 +1,58 @@
+import { stat } from "node:fs/promises";
+import { DEFAULT_INHERITED_ENV_VARS } from "@modelcontextprotocol/sdk/client/stdio.js";
+import type { StdioServer, Template } from "../control-plane/registry/model.ts";
+import type { ChildCommand } from "./child.ts";
+
+/** Puts values into a template's placeholders; the problem names the placeholder and never holds a value. */
+export type Expand = (template: Template) => { ok: true; value: string } | { ok: false; problem: string };
+
+/** Harmless variables that programs need for temporary files, text and time, beside those that the SDK passes on. */
+const inherited = [...DEFAULT_INHERITED_ENV_VARS, "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ"];
+
+/** The command of a server with all placeholders expanded, or why it cannot be had. */
+export async function resolveCommand(
+	server: StdioServer,
+	expand: Expand,
+	env: Readonly<Record<string, string | undefined>>,
+): Promise<{ ok: true; command: ChildCommand } | { ok: false; problem: string }> {
+	const problems: string[] = [];
+	const value = (template: Template): string => {
+		const expanded = expand(template);
+		if (expanded.ok) return expanded.value;
+		problems.push(expanded.problem);
+		return "";
+	};
+	const [program, ...args] = server.command;
+	const own = Object.entries(server.env).map(([name, template]) => [name, value(template)] as const);
+	const command: ChildCommand = {
+		program: value(program),
+		args: args.map(value),
+		env: { ...safeBase(env), ...Object.fromEntries(own) },
+		cwd: server.cwd === undefined ? undefined : value(server.cwd),
+	};
+	// An empty program is what `${NAME:-}` may leave; spawn would throw at it.
+	if (command.program === "" && problems.length === 0) problems.push("The program's name is empty");
+	// spawn reports a missing folder as if the program were missing.
+	if (command.cwd !== undefined && problems.length === 0 && !(await isDirectory(command.cwd))) {
+		problems.push(`The working directory ${server.cwd} does not exist`);
+	}
+	return problems.length > 0 ? { ok: false, problem: problems.join("; ") } : { ok: true, command };
+}
+
+/** Variables of the bridge that a child gets too. All others stay here: they may be secrets of other servers. */
+export function safeBase(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+	const base: Record<string, string> = {};
+	for (const name of inherited) {
+		const value = env[name];
+		// "()" begins an exported shell function, which an old bash would run.
+		if (value !== undefined && !value.startsWith("()")) base[name] = value;
+	}
+	return base;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+	return stat(path).then(
+		(found) => found.isDirectory(),
+		() => false,
+	);
+}

@@ -1,0 +1,55 @@
+import { LineSplitter } from "./lines.ts";
+
+const maxLineBytes = 8 * 1024;
+const tailBytes = 2 * 1024;
+/** A server that floods stderr must cost the bridge neither its CPU nor the operator the log's disk. */
+const maxLinesPerSecond = 500;
+
+/**
+ * A child's stderr: each line goes to `onLine`, bounded in length and rate, and the last 2 kB are kept for errors.
+ * Stderr is a log, not a sign of failure: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio
+ */
+export class Stderr {
+	readonly #splitter: LineSplitter;
+	readonly #onLine: (line: string) => void;
+	#tail = "";
+	#windowStart = 0;
+	#windowLines = 0;
+
+	constructor(onLine: (line: string) => void) {
+		this.#onLine = onLine;
+		this.#splitter = new LineSplitter(maxLineBytes, (line) => this.#line(line.toString("utf8")));
+	}
+
+	push(chunk: Buffer): void {
+		this.#splitter.push(chunk);
+	}
+
+	end(): void {
+		this.#splitter.end();
+		this.#reportDropped();
+	}
+
+	/** The last lines, 2 kB at the most. */
+	get tail(): string {
+		return this.#tail;
+	}
+
+	#line(line: string): void {
+		const text = this.#tail === "" ? line : `${this.#tail}\n${line}`;
+		this.#tail = text.length > tailBytes ? text.slice(-tailBytes) : text;
+		const now = performance.now();
+		if (now - this.#windowStart >= 1000) {
+			this.#reportDropped();
+			this.#windowStart = now;
+			this.#windowLines = 0;
+		}
+		if (++this.#windowLines <= maxLinesPerSecond) this.#onLine(line);
+	}
+
+	#reportDropped(): void {
+		const dropped = this.#windowLines - maxLinesPerSecond;
+		if (dropped > 0) this.#onLine(`(${dropped} lines of stderr left out: over ${maxLinesPerSecond} a second)`);
+		this.#windowLines = 0;
+	}
+}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import type { StdioServer } from "../../../control-plane/registry/model.ts";
+import { resolveCommand, safeBase } from "../../../stdio-bridge/command.ts";
+
+const server: StdioServer = {
+	type: "stdio",
+	id: "s",
+	command: ["run", "<arg>"],
+	env: { KEY: "<key>", PATH: "/own" },
+	pool: { mode: "session", max: 1, idleTimeoutMs: 0, startTimeoutMs: 1 },
+};
+
+describe("the command of a server", () => {
+	it("has every template expanded, and its own variables over the safe ones", async () => {
+		const expand = (template: string) => ({ ok: true as const, value: template.replace(/<(.+)>/, "$1!") });
+		const resolved = await resolveCommand(server, expand, { PATH: "/bin", HOME: "/home", AWS_SECRET: "no" });
+		const env = { HOME: "/home", KEY: "key!", PATH: "/own" };
+		expect(resolved).toEqual({ ok: true, command: { program: "run", args: ["arg!"], env, cwd: undefined } });
+	});
+
+	it("names every placeholder that cannot be expanded", async () => {
+		const resolved = await resolveCommand(server, (template) => ({ ok: false, problem: `no ${template}` }), {});
+		expect(resolved).toEqual({ ok: false, problem: expect.stringMatching(/no run.*no <key>|no <key>.*no run/) });
+	});
+
+	it("refuses an empty program", async () => {
+		const resolved = await resolveCommand(server, () => ({ ok: true, value: "" }), {});
+		expect(resolved).toEqual({ ok: false, problem: expect.stringContaining("empty") });
+	});
+
+	it("passes no exported shell function on", () => {
+		expect(safeBase({ PATH: "() { :; }", HOME: "/h", npm_config_x: "1" })).toEqual({ HOME: "/h" });
+	});
+});

@@ -32,8 +32,8 @@ export const gateMs = 1000;
 export class Sequencer {
 	readonly types: Readonly<Record<ResourceType, TypeState>> = {
 		cluster: new TypeState(),
-		endpoints: new TypeState(),
-		secret: new TypeState(),
+		endpoints: new TypeState(false),
+		secret: new TypeState(false),
 		scope: new TypeState(),
 		listener: new TypeState(),
 	};

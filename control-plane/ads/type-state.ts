@@ -21,6 +21,7 @@ export interface Refusal {
  */
 export class TypeState {
 	wildcard = false;
+	private readonly allowsWildcard: boolean;
 	readonly names = new Set<string>();
 	/** Versions that Envoy has once it takes what is under way; a name that is absent it lacks. */
 	readonly sent = new Map<string, string>();
@@ -35,6 +36,11 @@ export class TypeState {
 	answered = false;
 	private requested = false;
 
+	/** @param allowsWildcard Whether a first request that names nothing asks for everything (not for endpoints, secrets). */
+	constructor(allowsWildcard = true) {
+		this.allowsWildcard = allowsWildcard;
+	}
+
 	/** Takes subscriptions and what Envoy brings from an earlier stream. */
 	subscribe(add: readonly string[], remove: readonly string[], initial: Readonly<Record<string, string>>): void {
 		const first = !this.requested;
@@ -45,7 +51,7 @@ export class TypeState {
 				this.acked.set(name, version);
 			}
 			// A first request that names nothing means everything (the legacy wildcard); an ACK later does not.
-			if (add.length === 0) this.wildcard = true;
+			if (add.length === 0) this.wildcard = this.allowsWildcard;
 			if (Object.keys(initial).length > 0) this.answered = true;
 		}
 		for (const name of add) {

@@ -1,5 +1,7 @@
 import { isIP } from "node:net";
 import type { HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
+import { headerValueProblem } from "../registry/names.ts";
+import { urlProblem } from "../registry/url.ts";
 import type { Address, ServerIR, UpstreamEndpoint, UpstreamIR, UpstreamTlsIR } from "./model.ts";
 
 /** What the translation of one server needs beside its entry. */
@@ -11,6 +13,9 @@ export interface BuildContext {
 	/** Addresses of the stdio bridge's workers; empty where none runs. */
 	readonly bridges: readonly Address[];
 }
+
+/** Envoy wants a connect timeout; where the registry says none, an hour stands for it. */
+const endlessMs = 3_600_000;
 
 /** A fault of one server that leaves the others alone. */
 class Unavailable extends Error {}
@@ -63,7 +68,7 @@ function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
 		discovery: named ? "dns" : "eds",
 		endpoints: targets.map(toEndpoint),
 		loadBalancer: server.loadBalancer,
-		connectTimeoutMs: server.timeouts.connectMs,
+		connectTimeoutMs: server.timeouts.connectMs === 0 ? endlessMs : server.timeouts.connectMs,
 		...(healthCheck === undefined ? {} : { healthCheck: { ...healthCheck, path: healthCheck.path ?? "/" } }),
 		...(https ? { tls: buildTls(server, targets, context) } : {}),
 		headers: Object.entries(server.headers).map(([name, value]) => ({
@@ -105,14 +110,10 @@ function buildStdio(server: StdioServer, context: BuildContext): ServerIR {
 }
 
 function parseUrl(text: string, where: string): URL {
-	const url = URL.canParse(text) ? new URL(text) : undefined;
-	if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
-		throw new Unavailable(`${where}: not an http or https URL once its placeholders are filled in`);
-	}
-	if (url.username !== "" || url.password !== "") throw new Unavailable(`${where}: credentials belong into headers`);
-	if (url.search !== "" || url.hash !== "")
-		throw new Unavailable(`${where}: a URL without query and fragment is needed`);
-	return url;
+	const problem = urlProblem(text);
+	// What the parser could not check before the placeholders were filled in.
+	if (problem !== undefined) throw new Unavailable(`${where}: ${problem}`);
+	return new URL(text);
 }
 
 function bareHost(url: URL): string {
@@ -150,10 +151,8 @@ function buildTls(server: HttpServer, targets: readonly Target[], context: Build
 	};
 }
 
-/** Envoy would refuse, or a header be split by, a value with these characters: https://www.rfc-editor.org/rfc/rfc9110#section-5.5 */
 function headerValue(value: string, name: string): string {
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-	if (/[\0-\x08\x0a-\x1f\x7f]/.test(value))
-		throw new Unavailable(`headers.${name}: the value holds a control character`);
+	const problem = headerValueProblem(value);
+	if (problem !== undefined) throw new Unavailable(`headers.${name}: ${problem}`);
 	return value;
 }

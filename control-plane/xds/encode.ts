@@ -22,18 +22,19 @@ const longTypes = new Set(["int64", "uint64", "sint64", "fixed64", "sfixed64"]);
 
 /**
  * Bytes of `message` as type `typeName` (e.g. `envoy.config.cluster.v3.Cluster`).
+ * @param path How errors name the message; its type where left out.
  * @throws EncodeError for an unknown field, type or enum value, or a value of the wrong kind.
  */
-export function encode(typeName: string, message: Message): Buffer {
-	const type = lookup(typeName, typeName);
-	return Buffer.from(type.encode(type.fromObject(toObject(type, message, type.name))).finish());
+export function encode(typeName: string, message: Message, path?: string): Buffer {
+	const type = lookup(typeName, path ?? typeName);
+	return Buffer.from(type.encode(type.fromObject(toObject(type, message, path ?? type.name))).finish());
 }
 
 /** The `{type_url, value}` of an Any from its JSON form, as sent in discovery responses. */
 export function encodeAny(message: Message, path = "Any"): { type_url: string; value: Buffer } {
 	const { "@type": typeUrl, ...fields } = message;
 	if (typeof typeUrl !== "string") throw new EncodeError(path, "an Any needs a string @type");
-	return { type_url: typeUrl, value: encode(typeUrl.slice(typeUrl.lastIndexOf("/") + 1), fields) };
+	return { type_url: typeUrl, value: encode(typeUrl.slice(typeUrl.lastIndexOf("/") + 1), fields, path) };
 }
 
 function lookup(typeName: string, path: string): protobuf.Type {

@@ -2,7 +2,7 @@ import type { ListenerIR } from "../ir/model.ts";
 import { accessLog } from "./access-log.ts";
 import { httpFilters, upgradeFilters } from "./filters.ts";
 import { localReplies } from "./local-replies.ts";
-import { any, extension, type Message } from "./message.ts";
+import { any, extension, type Message, typedStruct } from "./message.ts";
 import { listenerName, pathHeader } from "./names.ts";
 
 /** The listener that clients connect to. It names no server: servers come as scopes, one each. */
@@ -32,21 +32,7 @@ function connectionManager(ir: ListenerIR): Message {
 			rds_config_source: adsSource,
 			scoped_rds: { scoped_rds_config_source: adsSource },
 		},
-		early_header_mutation_extensions: [
-			extension(
-				"envoy.http.early_header_mutation.header_mutation",
-				any("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", {
-					mutations: [
-						{
-							append: {
-								header: { key: pathHeader, value: "%PATH(NQ:PATH)%" },
-								append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-							},
-						},
-					],
-				}),
-			),
-		],
+		early_header_mutation_extensions: [earlyHeaders],
 		http_filters: httpFilters(ir),
 		upgrade_configs: [{ upgrade_type: "websocket", filters: upgradeFilters(ir) }],
 		local_reply_config: localReplies(ir.mcpFilter),
@@ -71,6 +57,25 @@ function connectionManager(ir: ListenerIR): Message {
 		server_header_transformation: "PASS_THROUGH",
 	});
 }
+
+/**
+ * Before anything else looks at the headers: the scope's key is set, and what would steer Envoy (retries, timeouts,
+ * attempt counts) is taken away. TypedStruct, because the .proto files of 2024-07 do not know `remove_on_match`.
+ */
+const earlyHeaders = extension(
+	"envoy.http.early_header_mutation.header_mutation",
+	typedStruct("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", {
+		mutations: [
+			{ remove_on_match: { key_matcher: { prefix: "x-envoy-" } } },
+			{
+				append: {
+					header: { key: pathHeader, value: "%PATH(NQ:PATH)%" },
+					append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+				},
+			},
+		],
+	}),
+);
 
 const adsSource = { ads: {}, resource_api_version: "V3" };
 

@@ -457,7 +457,7 @@ export const malformed: readonly {
 			"6:5: The header `Mcp-Session-Id` belongs to each session; the gateway sets it.",
 			"7:5: A header's name must be a word such as `Authorization`, without spaces, colon or value.",
 			"8:5: A header's name must not begin with `:`; such names belong to HTTP/2 itself.",
-			"9:10: `headers.X-A` must be one line, without NUL.",
+			"9:10: `headers.X-A` must be one line, without control characters.",
 			"10:10: `headers.X-B` must be text. Put it into quotes.",
 			"11:10: `headers.X-C` holds a placeholder that the gateway does not know. Write `${NAME}`, `${NAME:-default}` or `${file:/path}`, or `$${` for the characters `${` themselves.",
 		],

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compare, runConformance, summarize } from "../conformance/run.ts";
+import { SUITES } from "../conformance/suite.ts";
+import { type Gateway, startGateway } from "../support/gateway.ts";
+import { startConformanceReplicas } from "../support/upstreams.ts";
+
+/** The official suites give the same answer, check by check, direct and through the gateway with three replicas. */
+
+let gateway: Gateway;
+let upstream: Awaited<ReturnType<typeof startConformanceReplicas>>;
+
+beforeAll(async () => {
+	upstream = await startConformanceReplicas(3);
+	gateway = await startGateway({
+		registry: { fixture: { type: "http", endpoints: upstream.replicas.map(({ url }) => url) } },
+	});
+});
+
+afterAll(async () => {
+	await gateway?.stop();
+	await upstream?.close();
+});
+
+describe("conformance through the gateway", () => {
+	it.each(SUITES)("%s", { timeout: 300_000 }, async (suite) => {
+		const direct = await runConformance({ suite, url: upstream.replicas[0]?.url ?? "" });
+		const through = await runConformance({ suite, url: `${gateway.url}/fixture` });
+		expect(summarize(suite, direct).failed).toEqual([]);
+		expect(direct.size).toBeGreaterThan(50);
+		expect(compare(direct, through)).toEqual([]);
+	});
+});

@@ -1,0 +1,135 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { commands, serversCommands } from "../../../control-plane/cli/commands/index.ts";
+import { call } from "../../support/cli.ts";
+
+let folder: string;
+let good: string;
+let bad: string;
+beforeAll(() => {
+	folder = mkdtempSync(join(tmpdir(), "cli-"));
+	good = join(folder, "good.yaml");
+	bad = join(folder, "bad.yaml");
+	writeFileSync(good, "a:\n  endpoint: http://127.0.0.1:1/mcp\n");
+	writeFileSync(bad, "a:\n  endpont: http://127.0.0.1:1/mcp\n");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("mcp-gateway", { timeout: 30_000 }, () => {
+	test("help names every command, and each command has examples", async () => {
+		const { code, stdout } = await call("--help");
+		expect(code).toBe(0);
+		for (const { name } of commands) expect(stdout).toContain(`mcp-gateway ${name}`);
+		const pages = await Promise.all(
+			[...commands, ...serversCommands].map(({ name }) => call(...name.split(" "), "--help")),
+		);
+		for (const page of pages) {
+			expect(page.code).toBe(0);
+			expect(page.stdout).toMatch(/Examples:|^mcp-gateway/);
+		}
+	});
+
+	test.each([
+		[["upp"], /did you mean `up`\?/],
+		[["up", "--listn", "x"], /did you mean --listen\?/],
+		[["servers", "lst"], /did you mean `servers list`\?/],
+		[["servers"], /servers list, servers get, servers add, servers remove/],
+		[[], /Name a command/],
+		[["validate"], /Not enough/],
+		[["validate", "a", "b"], /does not take "b"/],
+		[["validate", "/nowhere.yaml"], /Cannot read/],
+		[["up", "--registry", "/nowhere.yaml"], /no registry file/],
+		[["up", "--listen", "0.0.0.0:0"], /--api-key-file FILE.*--insecure/],
+		[["up", "--listen", "gateway.example:80"], /IP address/],
+		[["up", "--admin", "0.0.0.0:9090", "--insecure"], /--admin 0\.0\.0\.0:9090 is refused/],
+		[["up", "--listen", "x", "--listen", "y"], /more than once/],
+		[["up", "--max-body", "lots"], /takes a size/],
+		[["up", "--concurrency", "many"], /takes a number/],
+		[["bootstrap", "--envoy-admin", "0.0.0.0:9901"], /is refused/],
+		[["control-plane", "--xds", "0.0.0.0:1"], /secrets/],
+		[["bridge", "--listen", "0.0.0.0:1"], /start processes/],
+		[["call", "a", "t", "[1]"], /must be a JSON object/],
+		[["servers", "add", "x"], /a URL, or a command/],
+	])("%j is wrong usage", async (args, message) => {
+		const { code, stdout, stderr } = await call(...args);
+		expect([code, stdout]).toEqual([2, ""]);
+		expect(stderr).toMatch(message);
+		expect(stderr).not.toMatch(/\n\s+at /);
+	});
+
+	test("validate", async () => {
+		expect(await call("validate", good)).toMatchObject({ code: 0, stdout: `${good}: 1 server, no error\n` });
+		const faulty = await call("validate", bad);
+		expect(faulty.code).toBe(1);
+		expect(faulty.stdout).toMatch(/bad\.yaml:2:3: .*endpoint/);
+		const up = await call("up", "--registry", bad);
+		expect(up.code).toBe(1);
+		expect(up.stderr).toMatch(/bad\.yaml:2:3: /);
+	});
+
+	test("bootstrap and schema print what they say", async () => {
+		const printed = await call("bootstrap", "--xds", "unix:/run/xds.sock", "--node-id", "n1");
+		expect(parse(printed.stdout)).toMatchObject({ node: { id: "n1", cluster: "mcp-gateway" } });
+		const schema = await call("schema");
+		expect(JSON.parse(schema.stdout)).toMatchObject({ $schema: expect.stringContaining("2020-12") });
+	});
+
+	test("status and call say when there is no gateway", async () => {
+		expect(await call("status", "--admin", "127.0.0.1:1")).toMatchObject({
+			code: 1,
+			stderr: expect.stringMatching(/No gateway answers/),
+		});
+		const failed = await call("call", "a", "--gateway", "http://127.0.0.1:1");
+		expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/No gateway answers/) });
+	});
+
+	test("servers add, get, list and remove edit the file", async () => {
+		const file = join(folder, "edited.yaml");
+		const at = ["--registry", file];
+		expect(
+			await call("servers", "add", "docs", "https://mcp.example.com/mcp", "--header", "X-Key: v", ...at),
+		).toMatchObject({ code: 0 });
+		const stdio = await call(
+			"servers",
+			"add",
+			"files",
+			...at,
+			"--env",
+			"A=b=c",
+			"--",
+			"npx",
+			"-y",
+			"thing",
+			"--dir",
+			"/data",
+		);
+		expect(stdio).toMatchObject({ code: 0, stdout: expect.stringContaining("files") });
+		expect(parse(readFileSync(file, "utf8"))).toEqual({
+			docs: { type: "http", endpoint: "https://mcp.example.com/mcp", headers: { "X-Key": "v" } },
+			files: { type: "stdio", cmd: ["npx", "-y", "thing", "--dir", "/data"], env: { A: "b=c" } },
+		});
+		expect(await call("servers", "add", "docs", "http://other:1/", ...at)).toMatchObject({ code: 1 });
+		expect(await call("servers", "add", "docs", "http://a:1/", "http://b:1/", "--force", ...at)).toMatchObject({
+			code: 0,
+		});
+		expect(await call("servers", "add", "bad", "ftp://a", ...at)).toMatchObject({ code: 1 });
+		const list = await call("servers", "list", "--json", ...at);
+		expect(JSON.parse(list.stdout)).toEqual([
+			{ id: "docs", type: "http", target: "http://a:1/, http://b:1/" },
+			{ id: "files", type: "stdio", target: "npx -y thing --dir /data" },
+		]);
+		expect(JSON.parse((await call("servers", "get", "files", ...at)).stdout)).toMatchObject({ id: "files" });
+		expect(await call("servers", "remove", "docs", ...at)).toMatchObject({ code: 0 });
+		expect(await call("servers", "remove", "docs", ...at)).toMatchObject({ code: 1 });
+		expect(Object.keys(parse(readFileSync(file, "utf8")))).toEqual(["files"]);
+	});
+
+	test("completion prints a script and completes options", async () => {
+		expect(await call("completion")).toMatchObject({ code: 0, stdout: expect.stringContaining("complete") });
+		const options = await call("--get-yargs-completions", "mcp-gateway", "up", "--reg");
+		expect(options.stdout).toContain("--registry");
+	});
+});

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { formatStatus } from "../../../control-plane/cli/commands/status.ts";
+import { activeRequests } from "../../../control-plane/cli/drain.ts";
+import { passLines, readLines } from "../../../control-plane/cli/lines.ts";
+import { chooseRegistry, exampleFile } from "../../../control-plane/cli/registry-file.ts";
+import { makeRunFolder } from "../../../control-plane/cli/run-folder.ts";
+import { coloursFor, table } from "../../../control-plane/cli/text.ts";
+import { parseSize } from "../../../control-plane/cli/up-plan.ts";
+import { welcome } from "../../../control-plane/cli/welcome.ts";
+
+const plain = coloursFor({}, {});
+
+test("colours are for terminals that want them", () => {
+	expect(coloursFor({ isTTY: true }, {}).red("x")).toBe("\u001b[31mx\u001b[39m");
+	expect(coloursFor({ isTTY: true }, { NO_COLOR: "1" }).red("x")).toBe("x");
+	expect(plain.red("x")).toBe("x");
+	expect(
+		table([
+			["\u001b[31ma\u001b[39m", "b"],
+			["long", "c"],
+		]),
+	).toEqual(["\u001b[31ma\u001b[39m     b", "long  c"]);
+});
+
+test("sizes", () => {
+	expect(["65536", "1k", "64MiB", "2 mb", "1G", "10b"].map(parseSize)).toEqual([
+		65536, 1024, 67108864, 2097152, 1073741824, 10,
+	]);
+	for (const text of ["", "0", "-1", "1.5M", "x", "5G"]) expect(() => parseSize(text)).toThrow(/takes a size/);
+});
+
+test("the registry: named, else found in the folder, else the example", () => {
+	const folder = mkdtempSync(join(tmpdir(), "choose-"));
+	try {
+		expect(chooseRegistry(undefined, folder)).toEqual({ file: exampleFile, example: true });
+		writeFileSync(join(folder, "mcp-gateway.json"), "{}");
+		expect(chooseRegistry(undefined, folder)).toEqual({ file: join(folder, "mcp-gateway.json"), example: false });
+		writeFileSync(join(folder, "mcp-gateway.yaml"), "{}");
+		expect(chooseRegistry(undefined, folder).file).toBe(join(folder, "mcp-gateway.yaml"));
+		expect(chooseRegistry("mcp-gateway.json", folder).file).toBe(join(folder, "mcp-gateway.json"));
+		expect(() => chooseRegistry("other.json", folder)).toThrow(/no registry file other\.json/);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+});
+
+test("a run folder is private and short", () => {
+	const deep = join(tmpdir(), "x".repeat(100));
+	const run = makeRunFolder({ XDG_RUNTIME_DIR: deep });
+	expect(run.path.startsWith(deep)).toBe(false);
+	expect(run.envoyAdmin.length).toBeLessThanOrEqual(103);
+	run.remove();
+});
+
+describe("lines", () => {
+	test("are put together over chunks", async () => {
+		const stream = new PassThrough();
+		const lines: string[] = [];
+		readLines(stream, (line) => lines.push(line));
+		for (const chunk of ["a", "b\nc\n\nd", "e"]) stream.write(chunk);
+		stream.end();
+		await new Promise((resolve) => stream.once("close", resolve));
+		expect(lines).toEqual(["ab", "c", "de"]);
+	});
+
+	test("are passed on whole", async () => {
+		const stream = new PassThrough();
+		const out = new PassThrough();
+		const writes: string[] = [];
+		out.on("data", (chunk) => writes.push(String(chunk)));
+		passLines(stream, out);
+		for (const chunk of ["one\ntw", "o", "\nthree\nfo"]) stream.write(chunk);
+		await new Promise((resolve) => setTimeout(resolve, 20));
+		expect(writes).toEqual(["one\n", "two\nthree\n"]);
+	});
+});
+
+test("active requests are those of the listeners", () => {
+	const stats =
+		"http.admin.downstream_rq_active: 1\nhttp.gateway.downstream_rq_active: 2\nhttp.b.downstream_rq_active: 3\n";
+	expect(activeRequests(stats)).toBe(5);
+});
+
+test("the welcome can be pasted", () => {
+	const info = { url: "http://127.0.0.1:8080", adminUrl: "http://127.0.0.1:9090", servers: ["a", "b"], apiKey: true };
+	const text = welcome(info, plain);
+	const json: unknown = JSON.parse(/^\{$.*^\}$/ms.exec(text)?.[0] ?? "");
+	const headers = { Authorization: "Bearer YOUR-API-KEY" };
+	expect(json).toEqual({
+		mcpServers: {
+			a: { type: "http", url: "http://127.0.0.1:8080/a", headers },
+			b: { type: "http", url: "http://127.0.0.1:8080/b", headers },
+		},
+	});
+});
+
+test("the status shows what is wrong", () => {
+	const text = formatStatus(
+		{
+			ready: true,
+			registry: { file: "r.yaml", loadedAt: 1000, errors: [{ file: "r.yaml", line: 3, col: 1, message: "no" }] },
+			servers: [
+				{ id: "a", type: "http", state: "serving", endpoints: [{ address: "h:1", health: "healthy" }] },
+				{ id: "k", type: "k8s", state: "unavailable", problem: "not yet" },
+			],
+			envoys: [{ id: "e", inSync: false }],
+			processes: [{ name: "envoy", state: "running", pid: 7, restarts: 2, since: 0 }],
+		},
+		plain,
+		61_000,
+	);
+	expect(text).toContain("r.yaml:3:1: no");
+	expect(text).toMatch(/a +http +serving +h:1 healthy/);
+	expect(text).toMatch(/k +k8s +unavailable +not yet/);
+	expect(text).toContain("1 connected, 1 not up to date");
+	expect(text).toMatch(/envoy +7 +running +61 s +2/);
+});

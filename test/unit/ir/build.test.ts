@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { buildServer } from "../../../control-plane/ir/build.ts";
+import type { ServerIR } from "../../../control-plane/ir/model.ts";
+import { expand } from "../../../control-plane/registry/expand.ts";
+import { parseRegistry } from "../../../control-plane/registry/parse.ts";
+
+function build(entry: object, env: Record<string, string> = {}): ServerIR {
+	const parsed = parseRegistry(JSON.stringify({ s: entry }), "r.json");
+	if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
+	const server = parsed.registry.servers.get("s");
+	if (server === undefined) throw new Error("no server");
+	return buildServer(server, {
+		expand: (template) => expand(template, { env, readFile: () => "" }),
+		readFile: (path) => {
+			throw new Error(`${path} cannot be read`);
+		},
+		bridges: [{ path: "/run/b.sock" }],
+	});
+}
+
+function serving(entry: object, env?: Record<string, string>) {
+	const ir = build(entry, env);
+	if (ir.state !== "serving") throw new Error(ir.problem);
+	return ir;
+}
+
+describe("buildServer", () => {
+	it.each([
+		["http://127.0.0.1:1", "/", 1],
+		["http://127.0.0.1", "/", 80],
+		["https://127.0.0.1/mcp", "/mcp", 443],
+		["http://[::1]:5/a/b/", "/a/b/", 5],
+	])("%s has path %s and port %i", (endpoint, path, port) => {
+		const { route, upstream } = serving({ endpoint });
+		expect(route.path).toBe(path);
+		expect(upstream.endpoints[0]?.address).toMatchObject({ port });
+	});
+
+	it.each([
+		["http://10.0.0.1/", "eds", false, true],
+		["http://localhost:1/", "eds", false, true],
+		["http://name:1/", "dns", false, true],
+		["https://10.0.0.1/", "eds", false, true],
+		["https://api.example.com/mcp", "dns", true, false],
+	])("%s: discovery %s, Host rewritten %s, pinned %s", (endpoint, discovery, rewriteHost, sessionAffinity) => {
+		const { route, upstream } = serving({ endpoint });
+		expect({
+			discovery: upstream.discovery,
+			rewriteHost: route.rewriteHost,
+			sessionAffinity: route.sessionAffinity,
+		}).toEqual({
+			discovery,
+			rewriteHost,
+			sessionAffinity,
+		});
+	});
+
+	it("does what the entry says where it says so", () => {
+		const { route } = serving({
+			endpoint: "https://api.example.com/mcp",
+			hostHeader: "preserve",
+			sessionAffinity: true,
+		});
+		expect(route).toMatchObject({ rewriteHost: false, sessionAffinity: true });
+	});
+
+	it("sends SNI for a name, none for an address, each its own for several names", () => {
+		expect(serving({ endpoint: "https://a.example/" }).upstream.tls).toEqual({
+			verify: true,
+			names: ["a.example"],
+			sni: "a.example",
+		});
+		expect(serving({ endpoint: "https://10.0.0.1/" }).upstream.tls).toEqual({ verify: true, names: ["10.0.0.1"] });
+		expect(serving({ endpoints: ["https://a.example/", "https://b.example/"] }).upstream.tls).toEqual({
+			verify: true,
+			names: ["a.example", "b.example"],
+		});
+	});
+
+	it("turns a connect timeout of 0 into a very long one: Envoy knows no other off", () => {
+		expect(serving({ endpoint: "http://10.0.0.1/", timeouts: { connect: 0 } }).upstream.connectTimeoutMs).toBe(
+			3_600_000,
+		);
+	});
+
+	it("sends a stdio server to the bridge under its id", () => {
+		expect(serving({ cmd: ["x"] })).toMatchObject({
+			upstream: { discovery: "eds", endpoints: [{ address: { path: "/run/b.sock" } }] },
+			route: { path: "/s", sessionAffinity: true },
+		});
+	});
+
+	/* biome-ignore-start lint/suspicious/noTemplateCurlyInString: placeholders of the registry */
+	it.each([
+		["a variable that is not set", { endpoint: "http://10.0.0.1/", headers: { a: "${MISSING}" } }, "MISSING"],
+		["a URL that is none when filled in", { endpoint: "${URL}" }, "endpoints[0]"],
+		["credentials in the filled-in URL", { endpoint: "${CREDENTIALS}" }, "endpoints[0]"],
+		["a header that would become two", { endpoint: "http://10.0.0.1/", headers: { a: "${TWO}" } }, "headers.a"],
+		["endpoints that differ when filled in", { endpoints: ["${ONE}", "${OTHER}"] }, "share the scheme and the path"],
+		[
+			"an authority that cannot be read",
+			{ endpoint: "https://10.0.0.1/", tls: { caFile: "/no/ca.pem" } },
+			"/no/ca.pem",
+		],
+		["kubernetes", { type: "k8s", chart: "github-server" }, "Kubernetes"],
+	])("%s makes this server unavailable and says why, without the value", (_name, entry, words) => {
+		const env = {
+			URL: "ftp://value-of-it",
+			CREDENTIALS: "http://user:value-of-it@host/",
+			TWO: "value-of-it\r\nx: y",
+			ONE: "http://10.0.0.1/a",
+			OTHER: "http://10.0.0.1/b",
+		};
+		const ir = build(entry, env);
+		expect(ir).toMatchObject({ state: "unavailable", problem: expect.stringContaining(words) });
+		expect(JSON.stringify(ir)).not.toContain("value-of-it");
+	});
+	/* biome-ignore-end lint/suspicious/noTemplateCurlyInString: placeholders of the registry */
+});

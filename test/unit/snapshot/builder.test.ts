@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import type { BuildContext } from "../../../control-plane/ir/build.ts";
+import { expand } from "../../../control-plane/registry/expand.ts";
+import { createRegistryParser } from "../../../control-plane/registry/parse.ts";
+import { createSnapshotBuilder } from "../../../control-plane/snapshot/builder.ts";
+import { createSnapshot } from "../../../control-plane/snapshot/snapshot.ts";
+import { resource } from "../ads/resources.ts";
+import { testListener, testRoots } from "../golden/listener.ts";
+
+function contextWith(env: Record<string, string>): BuildContext {
+	return {
+		expand: (template) => expand(template, { env, readFile: () => "" }),
+		readFile: () => testRoots,
+		bridges: [],
+	};
+}
+
+const parser = createRegistryParser();
+function registry(entries: object) {
+	const parsed = parser.parse(JSON.stringify(entries), "r.json");
+	if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
+	return parsed.registry;
+}
+
+const plain = { endpoint: "http://127.0.0.1:1/mcp" };
+// biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of the registry
+const secretive = { endpoint: "http://127.0.0.1:1/mcp", headers: { Authorization: "${TOKEN}" } };
+
+describe("createSnapshotBuilder", () => {
+	it("makes the same resource for an unchanged entry, and another version for a changed one", () => {
+		const builder = createSnapshotBuilder(testListener, testRoots);
+		const before = builder.build(registry({ a: plain, b: plain }), contextWith({})).snapshot;
+		const after = builder.build(
+			registry({ a: plain, b: { endpoint: "http://127.0.0.1:2/x" } }),
+			contextWith({}),
+		).snapshot;
+		expect(after.serial).toBeGreaterThan(before.serial);
+		expect(after.resources.scope.get("a")).toBe(before.resources.scope.get("a"));
+		expect(after.resources.scope.get("b")?.version).not.toBe(before.resources.scope.get("b")?.version);
+	});
+
+	it("gives the same content the same version in another process", () => {
+		const one = createSnapshotBuilder(testListener, testRoots).build(registry({ a: plain }), contextWith({}));
+		const two = createSnapshotBuilder(testListener, testRoots).build(registry({ a: plain }), contextWith({}));
+		const versions = ({ snapshot }: typeof one) =>
+			[...snapshot.resources.cluster.values()].map(({ version }) => version);
+		expect(versions(one)).toEqual(versions(two));
+	});
+
+	it("takes up a rotated secret as one secret, leaving cluster and scope as they were", () => {
+		const builder = createSnapshotBuilder(testListener, testRoots);
+		const before = builder.build(registry({ a: secretive }), contextWith({ TOKEN: "old" })).snapshot.resources;
+		const after = builder.build(registry({ a: secretive }), contextWith({ TOKEN: "new" })).snapshot.resources;
+		const name = "header/a/authorization";
+		expect(after.secret.get(name)?.version).not.toBe(before.secret.get(name)?.version);
+		expect(after.cluster.get("mcp/a")?.version).toBe(before.cluster.get("mcp/a")?.version);
+		expect(after.scope.get("a")?.version).toBe(before.scope.get("a")?.version);
+	});
+
+	it("serves the others when one server lacks its secret, and says which variable", () => {
+		const { outcomes, snapshot } = createSnapshotBuilder(testListener, testRoots).build(
+			registry({ a: secretive, b: plain }),
+			contextWith({}),
+		);
+		expect(outcomes.get("a")).toMatchObject({ state: "unavailable" });
+		expect(outcomes.get("a")?.problem).toContain("TOKEN");
+		expect(outcomes.get("b")).toMatchObject({ state: "serving" });
+		expect([...snapshot.resources.cluster.keys()]).toEqual(["mcp/b"]);
+		expect([...snapshot.resources.scope.keys()]).toEqual(["a", "b"]);
+	});
+});
+
+describe("createSnapshot", () => {
+	it("refuses two resources of one name", () => {
+		expect(() => createSnapshot(1, [[resource("scope", "a")], [resource("scope", "a", "2")]])).toThrow(
+			"scope are called a",
+		);
+	});
+});

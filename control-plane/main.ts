@@ -3,7 +3,7 @@ import { getCACertificates } from "node:tls";
 import type { Logger } from "pino";
 import { startAdminApi } from "./admin/server.ts";
 import { type AdsServer, startAdsServer } from "./ads/server.ts";
-import { parseAddress } from "./cli/address.ts";
+import { isLoopback, parseAddress } from "./cli/address.ts";
 import type { BuildContext } from "./ir/build.ts";
 import { readApiKeys } from "./registry/api-keys.ts";
 import { expand } from "./registry/expand.ts";
@@ -55,7 +55,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			host: options.listen.host,
 			port: options.listen.port,
 			allowOrigins: options.allowOrigins,
-			allowHosts: options.allowHosts,
+			allowHosts: answeredHosts(options),
 			maxBodyBytes: options.maxBodyBytes,
 			mcpFilter: options.mcpFilter,
 			accessLog: options.accessLog,
@@ -123,6 +123,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			await ads.close();
 		},
 	};
+}
+
+/**
+ * On loopback a Host that is no loopback name comes from a web page that rebinds its DNS name to this machine. Elsewhere
+ * any name is answered for, unless names are given.
+ */
+function answeredHosts({ listen, allowHosts }: ControlPlaneOptions): readonly string[] {
+	return isLoopback(listen) ? ["localhost", "127.0.0.1", "[::1]", ...allowHosts] : allowHosts;
 }
 
 function readFile(path: string): string {

@@ -39,9 +39,10 @@ const rules: readonly Rule[] = [
 	{ when: status(431), reason: "headers_too_large" },
 	{ when: status(408), reason: "timeout" },
 	{ when: status(503), reason: "overloaded" },
-	// What is left with 400 and 426 is HTTP that the codec could not take.
+	// What is left with 400, 426 and 501 (a transfer coding but chunked) is HTTP that the codec could not take.
 	{ when: status(400), reason: "bad_request" },
 	{ when: status(426), reason: "bad_request" },
+	{ when: status(501), reason: "bad_request" },
 	{
 		when: {
 			status_code_filter: {

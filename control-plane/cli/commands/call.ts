@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { command } from "../command.ts";
+import { failure, usage } from "../errors.ts";
+import { coloursFor, table } from "../text.ts";
+
+export const call = command({
+	usage: "call <server> [tool] [arguments]",
+	summary: "Call a tool through the gateway; without a tool, list the tools of the server",
+	options: {
+		gateway: {
+			type: "string",
+			requiresArg: true,
+			default: "http://127.0.0.1:8080",
+			describe: "URL of the gateway",
+		},
+		"api-key-file": { type: "string", requiresArg: true, describe: "File with the gateway's API key" },
+		json: { type: "boolean", default: false, describe: "Print the whole result as JSON" },
+		timeout: { type: "number", requiresArg: true, default: 60, describe: "Seconds to wait for an answer" },
+	},
+	positionals: {
+		server: { type: "string", demandOption: true, describe: "Id of the server in the registry" },
+		tool: { type: "string", describe: "Name of the tool" },
+		arguments: { type: "string", describe: "Arguments of the tool as a JSON object" },
+	},
+	examples: [
+		["call everything", "list its tools"],
+		[`call everything echo '{"message": "hello"}'`, "call one and print what it returns"],
+	],
+	run: async (args) => {
+		const url = serverUrl(args.gateway, args.server);
+		const input = toolArguments(args.arguments);
+		const [{ Client }, { StreamableHTTPClientTransport }] = await Promise.all([
+			import("@modelcontextprotocol/sdk/client/index.js"),
+			import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
+		]);
+		const headers = apiKey(args["api-key-file"]);
+		const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
+		const client = new Client({ name: "mcp-gateway", version: "1" });
+		const options = { timeout: args.timeout * 1000 };
+		try {
+			// The SDK's classes are written without exactOptionalPropertyTypes.
+			await client.connect(transport as Parameters<typeof client.connect>[0], options);
+			if (args.tool === undefined) {
+				const { tools } = await client.listTools(undefined, options);
+				process.stdout.write(args.json ? `${JSON.stringify(tools, null, 2)}\n` : toolList(tools));
+				return 0;
+			}
+			const result = await client.callTool({ name: args.tool, arguments: input }, undefined, options);
+			process.stdout.write(args.json ? `${JSON.stringify(result, null, 2)}\n` : contentText(result["content"], result));
+			return result["isError"] === true ? 1 : 0;
+		} catch (error) {
+			throw failure(`${args.server}: ${explain(error, args.gateway)}`);
+		} finally {
+			// A legacy session ends with the call, and with it the process that a stdio server has for it.
+			await transport.terminateSession().catch(() => {});
+			await client.close().catch(() => {});
+		}
+	},
+});
+
+function serverUrl(gateway: string, server: string): URL {
+	if (!URL.canParse(gateway)) throw usage(`--gateway takes a URL as in http://127.0.0.1:8080, not "${gateway}".`);
+	return new URL(`${gateway.replace(/\/+$/, "")}/${encodeURIComponent(server)}`);
+}
+
+function toolArguments(text: string | undefined): Record<string, unknown> {
+	if (text === undefined) return {};
+	try {
+		const value: unknown = JSON.parse(text);
+		if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+	} catch (error) {
+		throw usage(`The tool's arguments are not JSON: ${(error as Error).message}.`);
+	}
+	throw usage(`The tool's arguments must be a JSON object, as in '{"message": "hello"}'.`);
+}
+
+function apiKey(file: string | undefined): Record<string, string> {
+	if (file === undefined) return {};
+	try {
+		return { authorization: `Bearer ${readFileSync(file, "utf8").trim()}` };
+	} catch (error) {
+		throw usage(`Cannot read --api-key-file: ${(error as Error).message}.`);
+	}
+}
+
+function toolList(tools: readonly { name: string; description?: string | undefined }[]): string {
+	const colours = coloursFor(process.stdout);
+	const rows = tools.map(({ name, description }) => [colours.cyan(name), (description ?? "").split("\n")[0] ?? ""]);
+	return rows.length === 0 ? "This server has no tools.\n" : `${table(rows).join("\n")}\n`;
+}
+
+/** What a tool has returned, for people: texts as they are, anything else as JSON. */
+export function contentText(content: unknown, result: unknown): string {
+	if (!Array.isArray(content)) return `${JSON.stringify(result, null, 2)}\n`;
+	const parts = content.map((item: { type?: unknown; text?: unknown }) =>
+		item.type === "text" && typeof item.text === "string" ? item.text : JSON.stringify(item, null, 2),
+	);
+	return parts.map((part) => (part.endsWith("\n") ? part : `${part}\n`)).join("");
+}
+
+/** The gateway's own sentence out of an error answer, which the SDK hands on as text within a text. */
+function explain(error: unknown, gateway: string): string {
+	if (!(error instanceof Error)) return String(error);
+	if (error instanceof TypeError && error.message === "fetch failed") {
+		return `No gateway answers at ${gateway}. Start one with \`mcp-gateway up\`, or name its URL with --gateway.`;
+	}
+	const body = /\{.*\}/s.exec(error.message)?.[0];
+	if (body === undefined) return error.message;
+	try {
+		const parsed: { error?: { message?: unknown } } = JSON.parse(body);
+		return typeof parsed.error?.message === "string" ? parsed.error.message : error.message;
+	} catch {
+		return error.message;
+	}
+}

@@ -1,0 +1,96 @@
+import { formatAddress, isLoopback, parseAddress } from "../address.ts";
+import type { ProcessState } from "../child.ts";
+import { command } from "../command.ts";
+import { usage } from "../errors.ts";
+import { endWithParent, untilSignal } from "../lifecycle.ts";
+import { isProcesses, type ReadyMessage } from "../messages.ts";
+import { jsonLogOption, registryOption, servingOptions, supervisedOption } from "../options.ts";
+import { createOutput } from "../output.ts";
+import { chooseRegistry } from "../registry-file.ts";
+import { checkServing } from "../up-plan.ts";
+
+export const controlPlane = command({
+	usage: "control-plane",
+	summary: "Run only the control plane: it tells Envoy over xDS what to do, and serves the admin API",
+	options: {
+		...registryOption,
+		xds: {
+			type: "string",
+			requiresArg: true,
+			default: "127.0.0.1:18000",
+			describe: "HOST:PORT or unix:/path where Envoys fetch their configuration",
+		},
+		bridge: {
+			type: "string",
+			array: true,
+			default: ["127.0.0.1:8090"],
+			describe: "HOST:PORT or unix:/path of a bridge for stdio servers; repeatable",
+		},
+		"envoy-admin": {
+			type: "string",
+			requiresArg: true,
+			describe: "HOST:PORT or unix:/path of Envoy's admin interface, for the health of replicas in `status`",
+		},
+		...servingOptions,
+		...jsonLogOption,
+		...supervisedOption,
+	},
+	positionals: {},
+	examples: [
+		["control-plane --registry servers.yaml", "serve xDS on 127.0.0.1:18000"],
+		["bootstrap > envoy.yaml && envoy -c envoy.yaml", "the Envoy that belongs to it"],
+	],
+	run: async (args) => {
+		const serving = checkServing(args);
+		const { file } = chooseRegistry(args.registry, process.cwd());
+		for (const [option, text] of [["--xds", args.xds], ...args.bridge.map((bridge) => ["--bridge", bridge])] as const) {
+			checkAddress(option ?? "", text ?? "", option === "--xds" && !args.insecure);
+		}
+		const { log } = createOutput({ json: args.json, process: "control-plane" });
+		let processes: readonly ProcessState[] = [];
+		process.on("message", (message) => {
+			if (isProcesses(message)) processes = message.processes;
+		});
+		let close = async () => {};
+		endWithParent(args.supervised, () => close());
+		const { startControlPlane } = await import("../../main.ts");
+		const plane = await startControlPlane({
+			registryFile: file,
+			xds: args.xds,
+			listen: serving.listen,
+			admin: serving.admin,
+			bridges: args.bridge,
+			...(args["envoy-admin"] === undefined ? {} : { envoyAdmin: args["envoy-admin"] }),
+			allowOrigins: args["allow-origin"],
+			allowHosts: args["allow-host"],
+			maxBodyBytes: serving.maxBodyBytes,
+			mcpFilter: args["mcp-filter"],
+			accessLog: args["access-log"],
+			...(args["api-key-file"] === undefined ? {} : { apiKeyFile: args["api-key-file"] }),
+			log,
+			onReady: (info) => {
+				const message: ReadyMessage = { event: "ready", servers: [...info.servers] };
+				if (args.supervised && process.connected) process.send?.(message);
+				else log.info(message, `serving ${message.servers.length} servers at ${formatAddress(serving.listen)}`);
+			},
+			processes: () => processes,
+		});
+		close = () => plane.close();
+		return await untilSignal({ log, supervised: args.supervised, reload: () => plane.reload(), close });
+	},
+});
+
+/** An xDS port hands out the secrets of the registry, so it is as private as the registry. */
+function checkAddress(option: string, text: string, mustBeLocal: boolean): void {
+	let local: boolean;
+	try {
+		local = isLoopback(parseAddress(text));
+	} catch (error) {
+		throw usage(`${option}: ${(error as Error).message}`);
+	}
+	if (mustBeLocal && !local) {
+		throw usage(
+			`${option} ${text} would give the registry's secrets to the network. Use a local address, or say --insecure.`,
+		);
+	}
+}

@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { httpUrl, parseTcp } from "../address.ts";
+import { command } from "../command.ts";
+import { failure, usage } from "../errors.ts";
+import { adminOption } from "../options.ts";
+import { type Colours, coloursFor, table } from "../text.ts";
+
+/** The part of the admin API's status that is shown; what else it holds is for --json. */
+const statusSchema = z.object({
+	ready: z.boolean(),
+	registry: z.object({
+		file: z.string(),
+		loadedAt: z.union([z.string(), z.number()]).nullish(),
+		errors: z.array(z.object({ file: z.string(), line: z.number(), col: z.number(), message: z.string() })),
+	}),
+	servers: z.array(
+		z.object({
+			id: z.string(),
+			type: z.string(),
+			state: z.string(),
+			problem: z.string().nullish(),
+			endpoints: z.array(z.object({ address: z.string(), health: z.string() })).nullish(),
+		}),
+	),
+	// Only connected ones are listed.
+	envoys: z.array(z.object({ id: z.string(), inSync: z.boolean().optional() })),
+	processes: z
+		.array(
+			z.object({
+				name: z.string(),
+				state: z.string().optional(),
+				pid: z.number().nullish(),
+				restarts: z.number(),
+				since: z.union([z.string(), z.number()]).nullish(),
+			}),
+		)
+		.default([]),
+});
+
+/** What `mcp-gateway status` shows of a gateway. */
+export type ShownStatus = z.infer<typeof statusSchema>;
+
+export const status = command({
+	usage: "status",
+	summary: "Show what a running gateway serves; exits with 1 if it is not ready or its registry has an error",
+	options: {
+		...adminOption,
+		json: { type: "boolean", default: false, describe: "Print the admin API's answer as it is" },
+	},
+	positionals: {},
+	examples: [
+		["status", "of the gateway on this machine"],
+		["status --json | jq .servers", "for scripts"],
+	],
+	run: async (args) => {
+		const body = await ask(args.admin);
+		if (args.json) process.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
+		const parsed = statusSchema.safeParse(body);
+		if (!parsed.success) throw failure(`What answers at ${args.admin} is no MCP gateway of this version.`);
+		if (!args.json) process.stdout.write(`${formatStatus(parsed.data, coloursFor(process.stdout), Date.now())}\n`);
+		return parsed.data.ready && parsed.data.registry.errors.length === 0 ? 0 : 1;
+	},
+});
+
+async function ask(admin: string): Promise<unknown> {
+	let url: string;
+	try {
+		url = `${httpUrl(parseTcp(admin))}/v1/status`;
+	} catch (error) {
+		throw usage(`--admin: ${(error as Error).message}`);
+	}
+	let response: Response;
+	try {
+		response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+	} catch {
+		throw failure(
+			`No gateway answers at ${admin}. Start one with \`mcp-gateway up\`, or name its address with --admin.`,
+		);
+	}
+	if (!response.ok) throw failure(`The admin API at ${admin} answered ${response.status}.`);
+	return await response.json().catch(() => undefined);
+}
+
+/** A status as text for people. */
+export function formatStatus(status: ShownStatus, colours: Colours, now: number): string {
+	const { registry, servers, envoys, processes } = status;
+	const good = new Set(["ok", "ready", "serving", "running", "healthy", "degraded", "HEALTHY"]);
+	const tone = (state: string) => (good.has(state) ? colours.green(state) : colours.yellow(state));
+	const behind = envoys.filter(({ inSync }) => inSync === false).length;
+	const rows = servers.map(({ id, type, state, problem, endpoints }) => [
+		colours.cyan(id),
+		type,
+		tone(state),
+		problem ?? (endpoints ?? []).map(({ address, health }) => `${address} ${tone(health)}`).join(", "),
+	]);
+	const lines = [
+		`Gateway    ${status.ready ? colours.green("ready") : colours.red("not ready")}`,
+		`Registry   ${registry.file}${registry.loadedAt ? `, read ${age(registry.loadedAt, now)} ago` : ""}`,
+		`Envoy      ${envoys.length} connected${behind > 0 ? `, ${behind} not up to date` : ""}`,
+	];
+	if (registry.errors.length > 0) {
+		lines.push("", colours.red("The registry file is faulty; the last good one is served:"));
+		for (const { file, line, col, message } of registry.errors) lines.push(`  ${file}:${line}:${col}: ${message}`);
+	}
+	const head = (...cells: string[]) => cells.map((cell) => colours.dim(cell));
+	if (rows.length > 0) lines.push("", ...table([head("SERVER", "TYPE", "STATE", "REPLICAS OR PROBLEM"), ...rows]));
+	if (processes.length > 0) {
+		lines.push("");
+		lines.push(
+			...table([
+				head("PROCESS", "PID", "STATE", "SINCE", "RESTARTS"),
+				...processes.map((p) => [
+					p.name,
+					String(p.pid ?? "-"),
+					tone(p.state ?? "running"),
+					age(p.since, now),
+					String(p.restarts),
+				]),
+			]),
+		);
+	}
+	return lines.join("\n");
+}
+
+/** Time since a moment, in the largest fitting unit. */
+function age(since: string | number | null | undefined, now: number): string {
+	if (since === null || since === undefined) return "-";
+	const seconds = Math.max(0, Math.round((now - new Date(since).getTime()) / 1000));
+	if (seconds < 120) return `${seconds} s`;
+	if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+	return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+}

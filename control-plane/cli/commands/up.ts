@@ -1,0 +1,111 @@
+import { writeFileSync } from "node:fs";
+import { hostname, totalmem } from "node:os";
+import { join } from "node:path";
+import { bootstrapDefaults, bootstrapYaml } from "../../../envoy/bootstrap.ts";
+import { findEnvoy, NoEnvoyError } from "../../../envoy/find.ts";
+import { type EnvoyLogLevel, envoyLogLevels } from "../../../envoy/process.ts";
+import { formatErrors } from "../../registry/format.ts";
+import { command } from "../command.ts";
+import { failure } from "../errors.ts";
+import { prepareExample } from "../example.ts";
+import { jsonLogOption, registryOption, servingOptions } from "../options.ts";
+import { createOutput } from "../output.ts";
+import { root } from "../paths.ts";
+import { claimPort } from "../ports.ts";
+import { chooseRegistry, readRegistry } from "../registry-file.ts";
+import { makeRunFolder, type RunFolder } from "../run-folder.ts";
+import { runGateway } from "../run-gateway.ts";
+import { checkServing } from "../up-plan.ts";
+
+export const up = command({
+	usage: "up",
+	summary: "Run the whole gateway: control plane, Envoy and the bridge for stdio servers, until Ctrl-C",
+	options: {
+		...registryOption,
+		...servingOptions,
+		...jsonLogOption,
+		concurrency: {
+			type: "number",
+			requiresArg: true,
+			describe: "Envoy's worker threads [default: one for each processor]",
+		},
+		"envoy-log-level": {
+			requiresArg: true,
+			choices: envoyLogLevels,
+			default: "warning" as EnvoyLogLevel,
+			describe: "How much Envoy says",
+		},
+		"drain-time": {
+			type: "number",
+			requiresArg: true,
+			default: 5,
+			describe: "Seconds that requests in flight have at the end",
+		},
+	},
+	positionals: {},
+	examples: [
+		["up", "serve ./mcp-gateway.yaml at http://127.0.0.1:8080, or the example if there is none"],
+		["up --registry ~/.cursor/mcp.json", "serve what an editor has"],
+		["up --listen 0.0.0.0:8080 --api-key-file key.txt", "serve the network, with a key"],
+		["up --json --access-log requests.log", "for machines"],
+	],
+	run: async (args) => {
+		const checked = checkServing(args);
+		const chosen = chooseRegistry(args.registry, process.cwd());
+		const [registry, faults] = readRegistry(chosen.file);
+		if (registry === undefined) throw failure(`The registry is faulty:\n${formatErrors(faults)}`);
+		const serving = {
+			...checked,
+			listen: await claimPort(checked.listen, "--listen"),
+			admin: await claimPort(checked.admin, "--admin"),
+		};
+		const output = createOutput({ json: args.json, process: "up" });
+		const envoy = await findEnvoy({
+			env: process.env,
+			cacheDir: join(root, ".cache"),
+			say: (line) => void process.stderr.write(`${line}\n`),
+		}).catch((error: unknown) => {
+			throw error instanceof NoEnvoyError ? failure(error.message) : error;
+		});
+		output.log.debug({ event: "envoy-found", ...envoy }, `Envoy ${envoy.version} from ${envoy.origin}`);
+		const example = chosen.example
+			? await prepareExample((name, line) => output.log.debug({ event: "output", process: name }, line))
+			: undefined;
+		if (example !== undefined) {
+			const how =
+				"To serve your own: `mcp-gateway servers add ID URL`, or write mcp-gateway.yaml, or name a file with --registry.";
+			output.log.info(
+				{ event: "example", file: chosen.file },
+				`There is no mcp-gateway.yaml here, so this is the example. ${how}`,
+			);
+		}
+		const run = makeRunFolder(process.env);
+		try {
+			writeBootstrap(run, serving.listen.port);
+			return await runGateway({
+				registry: chosen.file,
+				serving,
+				options: args,
+				envoy: envoy.path,
+				example,
+				output,
+				run,
+			});
+		} finally {
+			run.remove();
+		}
+	},
+});
+
+/** Envoy sheds load at the smaller of its default limit and three quarters of the memory that there is. */
+function writeBootstrap(run: RunFolder, port: number): void {
+	const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+	const text = bootstrapYaml({
+		xds: { path: run.xds },
+		admin: { path: run.envoyAdmin },
+		nodeId: `envoy-${hostname()}-${port}`,
+		maxHeapBytes: Math.min(bootstrapDefaults.maxHeapBytes, Math.floor(memory * 0.75)),
+		maxConnections: bootstrapDefaults.maxConnections,
+	});
+	writeFileSync(run.envoyConfig, text, { mode: 0o600 });
+}

@@ -1,0 +1,70 @@
+import type { Options } from "yargs";
+
+/** Options that several commands share, with the same meaning and default everywhere. */
+
+export const registryOption = {
+	registry: {
+		type: "string",
+		requiresArg: true,
+		describe: "Registry file, YAML or JSON [default: ./mcp-gateway.yaml, .yml or .json, else the example]",
+	},
+} as const satisfies Record<string, Options>;
+
+export const jsonLogOption = {
+	json: { type: "boolean", default: false, describe: "Log JSON, one line an event, on stdout" },
+} as const satisfies Record<string, Options>;
+
+/** Set by `up` for its children: end when the parent does. */
+export const supervisedOption = {
+	supervised: { type: "boolean", default: false, hidden: true },
+} as const satisfies Record<string, Options>;
+
+export const adminOption = {
+	admin: {
+		type: "string",
+		requiresArg: true,
+		default: "127.0.0.1:9090",
+		describe: "HOST:PORT of the admin API, this machine only",
+	},
+} as const satisfies Record<string, Options>;
+
+/** How the gateway is reached and what it lets in: options of `up` and of `control-plane`. */
+export const servingOptions = {
+	listen: {
+		type: "string",
+		requiresArg: true,
+		default: "127.0.0.1:8080",
+		describe: "HOST:PORT that clients connect to; port 0 takes a free one",
+	},
+	...adminOption,
+	"api-key-file": { type: "string", requiresArg: true, describe: "File with the key that clients must send" },
+	insecure: {
+		type: "boolean",
+		default: false,
+		describe: "Allow a --listen that other machines reach without an API key",
+	},
+	"allow-origin": {
+		type: "string",
+		array: true,
+		default: [],
+		describe: "Origin whose web pages may use the gateway; repeatable",
+	},
+	"allow-host": {
+		type: "string",
+		array: true,
+		default: [],
+		describe: "Further name that the Host header may hold; repeatable",
+	},
+	"max-body": { type: "string", requiresArg: true, default: "64MiB", describe: "Largest body of a request" },
+	"access-log": {
+		type: "string",
+		requiresArg: true,
+		default: "-",
+		describe: "Where requests are logged as JSON: a file, - for stdout, off",
+	},
+	"mcp-filter": {
+		type: "boolean",
+		default: true,
+		describe: "Let Envoy read MCP methods and ids; --no-mcp-filter leaves bodies unread",
+	},
+} as const satisfies Record<string, Options>;

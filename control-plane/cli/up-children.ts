@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { isAbsolute, resolve } from "node:path";
+import { spawnGuarded } from "../../envoy/guard.ts";
+import { type EnvoyLogLevel, envoyArgs, parseEnvoyLog } from "../../envoy/process.ts";
+import { formatAddress } from "./address.ts";
+import type { ChildSpec } from "./child.ts";
+import { readLines } from "./lines.ts";
+import type { Output } from "./output.ts";
+import { mainFile } from "./paths.ts";
+import type { RunFolder } from "./run-folder.ts";
+import type { Serving, ServingOptions } from "./up-plan.ts";
+
+/** The control plane as a child. `started` gets each new process: it is told about the others over its channel. */
+export function controlPlaneChild(deps: {
+	registry: string;
+	run: RunFolder;
+	serving: Serving;
+	options: ServingOptions;
+	env: NodeJS.ProcessEnv;
+	output: Output;
+	started: (child: ChildProcess) => void;
+}): ChildSpec {
+	const { options, serving, run } = deps;
+	const args = [
+		"control-plane",
+		...["--registry", deps.registry],
+		...["--xds", `unix:${run.xds}`],
+		...["--bridge", `unix:${run.bridge}`],
+		...["--envoy-admin", `unix:${run.envoyAdmin}`],
+		...["--listen", formatAddress(serving.listen)],
+		...["--admin", formatAddress(serving.admin)],
+		...["--max-body", String(serving.maxBodyBytes)],
+		...["--access-log", accessLogPath(options.accessLog, run)],
+		...options.allowOrigin.flatMap((origin) => ["--allow-origin", origin]),
+		...options.allowHost.flatMap((host) => ["--allow-host", host]),
+		...(options.apiKeyFile === undefined ? [] : ["--api-key-file", absolute(options.apiKeyFile)]),
+		...(options.insecure ? ["--insecure"] : []),
+		...(options.mcpFilter ? [] : ["--no-mcp-filter"]),
+	];
+	return {
+		name: "control-plane",
+		signals: ["SIGHUP"],
+		start: () => {
+			const child = spawnSelf("control-plane", args, deps.env, deps.output);
+			deps.started(child);
+			return child;
+		},
+	};
+}
+
+/** The bridge in front of stdio servers as a child. */
+export function bridgeChild(deps: {
+	registry: string;
+	run: RunFolder;
+	env: NodeJS.ProcessEnv;
+	output: Output;
+}): ChildSpec {
+	const args = ["bridge", "--registry", deps.registry, "--listen", `unix:${deps.run.bridge}`];
+	return { name: "bridge", signals: ["SIGHUP"], start: () => spawnSelf("bridge", args, deps.env, deps.output) };
+}
+
+/** Envoy as a child. Its log comes on stderr; the access log takes a way of its own. */
+export function envoyChild(deps: {
+	binary: string;
+	run: RunFolder;
+	concurrency?: number | undefined;
+	logLevel: EnvoyLogLevel;
+	drainSeconds: number;
+	output: Output;
+}): ChildSpec {
+	const args = envoyArgs({
+		config: deps.run.envoyConfig,
+		concurrency: deps.concurrency,
+		logLevel: deps.logLevel,
+		drainSeconds: deps.drainSeconds,
+	});
+	const log = deps.output.log.child({ process: "envoy" });
+	return {
+		name: "envoy",
+		start: () => {
+			const child = spawnGuarded({ command: deps.binary, args, removeAfterParent: deps.run.path });
+			child.stdout?.resume();
+			if (child.stderr) {
+				readLines(child.stderr, (line) => {
+					const { level, component, message } = parseEnvoyLog(line);
+					log[level]({ event: "envoy", component }, message);
+				});
+			}
+			return child;
+		},
+	};
+}
+
+/** Starts a command of our own that ends when the channel to this process does. */
+function spawnSelf(name: string, args: readonly string[], env: NodeJS.ProcessEnv, output: Output): ChildProcess {
+	const child = spawn(process.execPath, [mainFile, ...args, "--json", "--supervised"], {
+		env,
+		stdio: ["ignore", "pipe", "pipe", "ipc"],
+		detached: true,
+	});
+	const log = output.log.child({ process: name });
+	if (child.stdout) {
+		readLines(child.stdout, (line) =>
+			line.startsWith("{") ? output.relay(line) : log.info({ event: "output" }, line),
+		);
+	}
+	if (child.stderr) readLines(child.stderr, (line) => log.warn({ event: "output" }, line));
+	return child;
+}
+
+/** Envoy opens this path itself, so it must not depend on a working folder. */
+function accessLogPath(wanted: string, run: RunFolder): string {
+	if (wanted === "off") return "off";
+	return wanted === "-" ? run.accessLog : absolute(wanted);
+}
+
+function absolute(path: string): string {
+	return isAbsolute(path) ? path : resolve(path);
+}

@@ -1,0 +1,86 @@
+import { accessSync, constants } from "node:fs";
+import { isIP } from "node:net";
+import type { EnvoyLogLevel } from "../../envoy/process.ts";
+import { formatAddress, isLoopback, parseTcp, type TcpAddress } from "./address.ts";
+import { failure, usage } from "./errors.ts";
+
+/** What a person wants of `up` and `control-plane` alike: how the gateway is reached and what it lets in. */
+export interface ServingOptions {
+	readonly listen: string;
+	readonly admin: string;
+	readonly insecure: boolean;
+	readonly apiKeyFile?: string | undefined;
+	readonly allowOrigin: readonly string[];
+	readonly allowHost: readonly string[];
+	readonly maxBody: string;
+	readonly accessLog: string;
+	readonly mcpFilter: boolean;
+}
+
+/** {@link ServingOptions}, checked. */
+export interface Serving {
+	readonly listen: TcpAddress;
+	readonly admin: TcpAddress;
+	readonly maxBodyBytes: number;
+}
+
+/** Options that only `up` has. */
+export interface UpOptions extends ServingOptions {
+	readonly registry?: string | undefined;
+	readonly json: boolean;
+	readonly concurrency?: number | undefined;
+	readonly envoyLogLevel: EnvoyLogLevel;
+	readonly drainTime: number;
+}
+
+/** Checks how the gateway is to be reached; throws a usage error for what would be unsafe or cannot be. */
+export function checkServing(options: ServingOptions): Serving {
+	const listen = tcp(options.listen, "--listen");
+	const admin = tcp(options.admin, "--admin");
+	if (!isLoopback(listen) && options.apiKeyFile === undefined && !options.insecure) {
+		throw usage(
+			`--listen ${options.listen} opens the gateway to the network, where anyone could then start processes on this machine. ` +
+				"Name a file with the key that clients must send (--api-key-file FILE), or say --insecure if something else protects it.",
+		);
+	}
+	if (!isLoopback(admin)) {
+		throw usage(
+			`--admin ${options.admin} is refused: the admin API has no login yet, so it stays on this machine (127.0.0.1:PORT).`,
+		);
+	}
+	if (listen.port !== 0 && formatAddress(listen) === formatAddress(admin)) {
+		throw usage(`--listen and --admin are both ${formatAddress(listen)}; they need different ports.`);
+	}
+	if (options.apiKeyFile !== undefined) {
+		try {
+			accessSync(options.apiKeyFile, constants.R_OK);
+		} catch (error) {
+			throw failure(`Cannot read --api-key-file: ${(error as Error).message}.`);
+		}
+	}
+	return { listen, admin, maxBodyBytes: parseSize(options.maxBody) };
+}
+
+/** Reads `65536`, `512KiB`, `64MiB`, `1g`: units are powers of 1024. */
+export function parseSize(text: string): number {
+	const match = /^(\d+)\s*(?:([kmg])(?:i?b)?|b)?$/i.exec(text.trim());
+	const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? ""] ?? 1;
+	const bytes = Number(match?.[1]) * unit;
+	if (match === null || bytes < 1 || bytes > 0xffffffff) {
+		throw usage(`--max-body takes a size up to 4 GiB as in 64MiB or 65536, not "${text}".`);
+	}
+	return bytes;
+}
+
+/** Reads HOST:PORT where Envoy or we bind it: an IP address, since a name may stand for any number of them. */
+function tcp(text: string, option: string): TcpAddress {
+	let address: TcpAddress;
+	try {
+		address = parseTcp(text);
+	} catch (error) {
+		throw usage(`${option}: ${(error as Error).message}`);
+	}
+	if (isIP(address.host) === 0)
+		throw usage(`${option} takes an IP address or localhost, not the name "${address.host}".`);
+	return address;
+}

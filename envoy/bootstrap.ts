@@ -1,0 +1,130 @@
+import { stringify } from "yaml";
+import { type Address, formatAddress } from "../control-plane/cli/address.ts";
+
+export interface BootstrapOptions {
+	/** Where the control plane serves xDS. */
+	readonly xds: Address;
+	/** Where Envoy's admin interface listens. It can stop Envoy, so it is never bound to more than this machine. */
+	readonly admin: Address;
+	readonly nodeId: string;
+	/** Heap at which Envoy would be at its limit; it sheds load shortly before. */
+	readonly maxHeapBytes: number;
+	/** Client connections over all listeners. */
+	readonly maxConnections: number;
+}
+
+/** All Envoys of one gateway belong to one node cluster, which is what the control plane groups them by. */
+export const NODE_CLUSTER = "mcp-gateway";
+
+export const bootstrapDefaults = {
+	xds: { host: "127.0.0.1", port: 18000 },
+	admin: { host: "127.0.0.1", port: 9901 },
+	// Measured: 10,000 servers need up to 830 MB, so 2 GiB leaves more than half for connections and buffered bodies.
+	maxHeapBytes: 2 * 1024 ** 3,
+	maxConnections: 50_000,
+} as const;
+
+/**
+ * Envoy's bootstrap: who it is and where its control plane is; everything else arrives over ADS.
+ * Scoped routes are asked for from within the listener, so nothing here names them.
+ */
+export function bootstrap(options: BootstrapOptions) {
+	// 0s: Envoy waits for its first clusters and listener rather than start without them after 15 s. There is nothing it
+	// could serve before, and /ready keeps telling so.
+	const overAds = { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" };
+	return {
+		node: { id: options.nodeId, cluster: NODE_CLUSTER },
+		admin: { address: socketAddress(options.admin), ignore_global_conn_limit: true },
+		dynamic_resources: {
+			ads_config: {
+				api_type: "DELTA_GRPC",
+				transport_api_version: "V3",
+				set_node_on_first_message_only: true,
+				grpc_services: [
+					{
+						envoy_grpc: {
+							cluster_name: "xds",
+							// Envoy's default waits up to 30 s before it tries again; a control plane that has been restarted is
+							// local and back within a second, and one attempt a second costs nothing.
+							retry_policy: { retry_back_off: { base_interval: "0.05s", max_interval: "1s" } },
+						},
+					},
+				],
+			},
+			lds_config: overAds,
+			cds_config: overAds,
+		},
+		static_resources: { clusters: [xdsCluster(options.xds)] },
+		// A server's statistics are created with its first request: memory and start-up grow with use, not with the registry.
+		deferred_stat_options: { enable_deferred_creation_stats: true },
+		// Without a sink the periodic merge of all histograms is work for nobody; reading /stats does it when asked.
+		stats_flush_on_admin: true,
+		overload_manager: overloadManager(options),
+	};
+}
+
+/** {@link bootstrap} as a YAML file with a comment that says what to do with it. */
+export function bootstrapYaml(options: BootstrapOptions): string {
+	return [
+		"# Envoy's bootstrap for an MCP gateway, written by `mcp-gateway bootstrap`. Run it with",
+		"#   envoy -c envoy.yaml --disable-hot-restart",
+		`# next to \`mcp-gateway control-plane --xds ${formatAddress(options.xds)} --envoy-admin ${formatAddress(options.admin)} --registry FILE\`.`,
+		stringify(bootstrap(options), { lineWidth: 120, aliasDuplicateObjects: false }),
+	].join("\n");
+}
+
+function xdsCluster(xds: Address) {
+	const byName = "host" in xds && !/^[\d.]+$|:/.test(xds.host);
+	return {
+		name: "xds",
+		type: byName ? "STRICT_DNS" : "STATIC",
+		connect_timeout: "1s",
+		typed_extension_protocol_options: {
+			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+				"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+				explicit_http_config: {
+					// Finds a control plane that is gone without having closed its connection.
+					http2_protocol_options: { connection_keepalive: { interval: "30s", timeout: "5s" } },
+				},
+			},
+		},
+		load_assignment: {
+			cluster_name: "xds",
+			endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(xds) } }] }],
+		},
+	};
+}
+
+function overloadManager(options: BootstrapOptions) {
+	const heap = "envoy.resource_monitors.fixed_heap";
+	const atHeap = (value: number) => [{ name: heap, threshold: { value } }];
+	return {
+		refresh_interval: "0.25s",
+		resource_monitors: [
+			{
+				name: heap,
+				typed_config: {
+					"@type": "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+					max_heap_size_bytes: options.maxHeapBytes,
+				},
+			},
+			{
+				name: "envoy.resource_monitors.global_downstream_max_connections",
+				typed_config: {
+					"@type":
+						"type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+					max_active_downstream_connections: options.maxConnections,
+				},
+			},
+		],
+		actions: [
+			{ name: "envoy.overload_actions.shrink_heap", triggers: atHeap(0.9) },
+			{ name: "envoy.overload_actions.stop_accepting_requests", triggers: atHeap(0.95) },
+		],
+	};
+}
+
+function socketAddress(address: Address) {
+	if ("path" in address) return { pipe: { path: address.path, mode: 0o600 } };
+	return { socket_address: { address: address.host, port_value: address.port } };
+}

@@ -37,7 +37,11 @@ export const servingOptions = {
 		describe: "HOST:PORT that clients connect to; port 0 takes a free one",
 	},
 	...adminOption,
-	"api-key-file": { type: "string", requiresArg: true, describe: "File with the key that clients must send" },
+	"api-key-file": {
+		type: "string",
+		requiresArg: true,
+		describe: "File with the keys of clients, a line NAME: KEY each; one of them must be sent",
+	},
 	insecure: {
 		type: "boolean",
 		default: false,

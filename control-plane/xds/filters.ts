@@ -6,14 +6,17 @@ import { clientHeader } from "./names.ts";
 /** Bytes of a body that the mcp filter looks at: method, id and tool name stand near the start. */
 const mcpParseBytes = 65_536;
 
-/** The HTTP filters of ordinary requests, in order: refuse, authenticate, look, balance. */
+/**
+ * The HTTP filters of ordinary requests, in order: refuse, answer preflights (which carry no key), authenticate, look,
+ * balance.
+ */
 export function httpFilters(listener: ListenerIR): Message[] {
 	return [
 		refusals(listener),
+		cors,
 		...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]),
 		bodyLimit(listener.maxBodyBytes),
 		...(listener.mcpFilter ? [mcp] : []),
-		cors,
 		stickySessions,
 		router,
 	];

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { readApiKeys } from "../../registry/api-keys.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
 import { coloursFor, table } from "../text.ts";
@@ -13,7 +14,7 @@ export const call = command({
 			default: "http://127.0.0.1:8080",
 			describe: "URL of the gateway",
 		},
-		"api-key-file": { type: "string", requiresArg: true, describe: "File with the gateway's API key" },
+		"api-key-file": { type: "string", requiresArg: true, describe: "The gateway's key file; its first key is sent" },
 		json: { type: "boolean", default: false, describe: "Print the whole result as JSON" },
 		timeout: { type: "number", requiresArg: true, default: 60, describe: "Seconds to wait for an answer" },
 	},
@@ -77,9 +78,10 @@ function toolArguments(text: string | undefined): Record<string, unknown> {
 function apiKey(file: string | undefined): Record<string, string> {
 	if (file === undefined) return {};
 	try {
-		return { authorization: `Bearer ${readFileSync(file, "utf8").trim()}` };
+		const [first] = readApiKeys(readFileSync(file, "utf8"), file);
+		return first === undefined ? {} : { "x-api-key": first.key };
 	} catch (error) {
-		throw usage(`Cannot read --api-key-file: ${(error as Error).message}.`);
+		throw usage(`--api-key-file: ${(error as Error).message}.`);
 	}
 }
 

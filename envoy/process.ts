@@ -17,6 +17,9 @@ export function envoyArgs(options: EnvoyArgs): string[] {
 	return [
 		"-c",
 		options.config,
+		// Envoy's default of ten seconds leaves who looks at the access log in the dark.
+		"--file-flush-interval-msec",
+		"250",
 		// Hot restart needs a shared memory segment with a number that is unique on the machine; without it several
 		// gateways run side by side.
 		"--disable-hot-restart",

@@ -83,6 +83,8 @@ export class Pool {
 			void session.end("session_lost");
 			return { ok: "refused", answer: opening.message };
 		}
+		// A start that works is the end of that failure.
+		delete this.#deps.counters.lastFailure;
 		log.info({ server, pid: session.child?.pid }, "session started");
 		return { ok: true, session, answer: opening.message };
 	}

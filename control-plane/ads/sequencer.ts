@@ -105,7 +105,10 @@ export class Sequencer {
 		const clusters = this.types.cluster;
 		const cluster = snapshot.resources.cluster.get(clusterName(scope.name));
 		if (cluster === undefined || !clusters.active) return now;
-		if (clusters.acked.get(cluster.name) === cluster.version || clusters.isRefused(cluster)) return now;
+		// Acknowledged, and no removal of it under way that would take it from under the scope.
+		const isThere =
+			clusters.acked.get(cluster.name) === cluster.version && clusters.sent.get(cluster.name) === cluster.version;
+		if (isThere || clusters.isRefused(cluster)) return now;
 		return (this.clusterSentAt.get(cluster.name) ?? now) + gateMs;
 	}
 

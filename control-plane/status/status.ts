@@ -5,7 +5,7 @@ import type { ServerOutcome } from "../snapshot/builder.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
 import type { SourceState } from "../sources/registry-source.ts";
 import { clusterName } from "../xds/names.ts";
-import { getJson } from "./http-get.ts";
+import { type BridgeAnswer, readBridges } from "./bridges.ts";
 import { type Replica, readReplicas } from "./replicas.ts";
 
 /** What `GET /v1/status` answers and `mcp-gateway status` shows. Holds no secret. */
@@ -17,15 +17,18 @@ export interface Status {
 	readonly envoys: readonly EnvoyStatus[];
 	readonly processes: readonly unknown[];
 	/** The bridges' own words: sessions, processes and failed starts of stdio servers. */
-	readonly bridges: readonly unknown[];
+	readonly bridges: readonly BridgeAnswer[];
 }
 
 export interface ServerStatus {
 	readonly id: string;
 	readonly type: string;
-	readonly state: "serving" | "unavailable" | "refused";
+	/** `failing`: a stdio server whose last process did not start; the next request tries again. */
+	readonly state: "serving" | "unavailable" | "refused" | "failing";
 	readonly problem?: string;
 	readonly endpoints?: readonly Replica[];
+	/** Open sessions of a stdio server, over all bridges. */
+	readonly sessions?: number;
 }
 
 export interface EnvoyStatus {
@@ -55,16 +58,16 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 	const { errors, loadedAt } = deps.source();
 	const [replicas, bridges] = await Promise.all([
 		deps.envoyAdmin === undefined ? undefined : readReplicas(deps.envoyAdmin).catch(() => undefined),
-		Promise.all(deps.bridges.map((bridge) => getJson(bridge, "/~bridge/status").catch(() => undefined))),
+		readBridges(deps.bridges),
 	]);
 	const envoys = envoyStatuses(deps.ads);
 	return {
 		ready: isReady(deps.ads),
 		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
-		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, replicas)),
+		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, replicas, bridges)),
 		envoys,
 		processes: deps.processes(),
-		bridges: bridges.filter((bridge) => bridge !== undefined),
+		bridges,
 	};
 }
 
@@ -90,6 +93,7 @@ function serverStatus(
 	{ server, state, problem }: ServerOutcome,
 	envoys: readonly EnvoyStatus[],
 	replicas: ReadonlyMap<string, readonly Replica[]> | undefined,
+	bridges: readonly BridgeAnswer[],
 ): ServerStatus {
 	const mine = new Set([server.id, clusterName(server.id)]);
 	const refusal = envoys.flatMap(({ refused }) => refused).find(({ name }) => mine.has(name));
@@ -97,5 +101,11 @@ function serverStatus(
 	if (problem !== undefined) return { ...base, state, problem };
 	if (refusal !== undefined) return { ...base, state: "refused", problem: `Envoy refused it: ${refusal.message}` };
 	const endpoints = replicas?.get(server.id);
-	return { ...base, state, ...(endpoints === undefined ? {} : { endpoints }) };
+	const served = { ...base, state, ...(endpoints === undefined ? {} : { endpoints }) };
+	if (server.type !== "stdio") return served;
+	const pools = bridges.flatMap(({ servers }) => servers[server.id] ?? []);
+	const sessions = pools.reduce((sum, pool) => sum + pool.sessions, 0);
+	const failure = pools.find(({ lastFailure, processes }) => lastFailure !== undefined && processes.length === 0);
+	if (failure?.lastFailure === undefined) return { ...served, sessions };
+	return { ...served, state: "failing", sessions, problem: failure.lastFailure.detail };
 }

@@ -24,6 +24,9 @@ export function cluster(server: ServingServer): Message {
 		common_lb_config: {
 			// Without panic routing a dead replica never gets traffic because its neighbours died too.
 			healthy_panic_threshold: { value: 0 },
+			// Envoy's default withholds a second change of health from the workers for a second: they would go on using a
+			// replica that is ejected already.
+			update_merge_window: "0s",
 			// A session follows its replica while that is draining, and is lost once it is ejected or gone.
 			override_host_status: { statuses: ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"] },
 		},
@@ -95,11 +98,13 @@ const unlimited = (priority: string): Message => ({
 
 /**
  * Ejects on failed connections only: with gateway failures counted, one 503 of the server's own would eject a replica
- * and cost its sessions. Ejected for one second at first, so that a restarted replica is soon back.
+ * and cost its sessions. Envoy counts a connection that breaks off after the request like one that never opened, so it
+ * takes three in a row: a request that crashes its own connection must not cost the others' sessions. Those that never
+ * opened are sent to another replica meanwhile. Ejected for one second at first: a restarted replica is soon back.
  */
 const ejection: Message = {
 	split_external_local_origin_errors: true,
-	consecutive_local_origin_failure: 1,
+	consecutive_local_origin_failure: 3,
 	enforcing_consecutive_local_origin_failure: 100,
 	enforcing_consecutive_5xx: 0,
 	enforcing_consecutive_gateway_failure: 0,

@@ -1,7 +1,7 @@
 import { catalogue, type Reason } from "../errors/catalogue.ts";
 import { mcpMetadata } from "./access-log.ts";
 import { any, extension, type Json, type Message } from "./message.ts";
-import { pathHeader } from "./names.ts";
+import { exposedHeaders, pathHeader } from "./names.ts";
 
 /**
  * Envoy's own answers as JSON-RPC errors of the catalogue. The first mapper that matches counts. What an upstream
@@ -53,11 +53,21 @@ const rules: readonly Rule[] = [
 	},
 ];
 
+/** Web pages of other origins must not even see these. */
+const closedToPages: ReadonlySet<Reason> = new Set(["origin_denied", "host_denied"]);
+
+/** The cors filter knows its policy from the route, and errors such as `unknown_server` have none. */
+const readableByPages: Message[] = [
+	["access-control-allow-origin", "%REQ(origin)%"],
+	["access-control-expose-headers", exposedHeaders],
+].map(([key, value]) => ({ header: { key, value }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" }) as Message);
+
 function mapper(when: Message, reason: Reason, mcpFilter: boolean, data: Record<string, Json> = {}): Message {
 	const { status, code, message } = catalogue[reason];
 	return {
 		filter: when,
 		status_code: status,
+		...(closedToPages.has(reason) ? {} : { headers_to_add: readableByPages }),
 		body_format_override: {
 			content_type: "application/json",
 			json_format: {

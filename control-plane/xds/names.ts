@@ -21,6 +21,9 @@ export const pathHeader = "x-mcp-gateway-path";
 /** Header that the API key filter leaves with the key's name; removed before the upstream, whoever set it. */
 export const clientHeader = "x-mcp-gateway-client";
 
+/** Response headers that scripts of allowed origins may read. */
+export const exposedHeaders = "mcp-session-id, mcp-protocol-version, www-authenticate, x-request-id";
+
 export const listenerName = "mcp-gateway";
 
 export const typeUrl = {

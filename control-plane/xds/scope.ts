@@ -1,7 +1,7 @@
 import { catalogue } from "../errors/catalogue.ts";
 import type { ServerIR, ServingServer } from "../ir/model.ts";
 import { any, duration, extension, type Message } from "./message.ts";
-import { clientHeader, clusterName, pathHeader } from "./names.ts";
+import { clientHeader, clusterName, exposedHeaders, pathHeader } from "./names.ts";
 
 /**
  * The scope of a server: its own full route configuration, found by the first segment of the path, so that neither a
@@ -80,7 +80,7 @@ const corsConfig: Message = {
 			allow_origin_string_match: [{ safe_regex: { regex: ".*" } }],
 			allow_methods: "GET, POST, DELETE",
 			allow_headers: "*, authorization",
-			expose_headers: "mcp-session-id, mcp-protocol-version, www-authenticate, x-request-id",
+			expose_headers: exposedHeaders,
 			max_age: "86400",
 		}),
 	},

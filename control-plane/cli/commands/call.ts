@@ -109,8 +109,10 @@ function explain(error: unknown, gateway: string): string {
 	const body = /\{.*\}/s.exec(error.message)?.[0];
 	if (body === undefined) return error.message;
 	try {
-		const parsed: { error?: { message?: unknown } } = JSON.parse(body);
-		return typeof parsed.error?.message === "string" ? parsed.error.message : error.message;
+		const { error: answered }: { error?: { message?: unknown; data?: { detail?: unknown } } } = JSON.parse(body);
+		if (typeof answered?.message !== "string") return error.message;
+		const detail = answered.data?.detail;
+		return typeof detail === "string" ? `${answered.message} (${detail})` : answered.message;
 	} catch {
 		return error.message;
 	}

@@ -118,6 +118,21 @@ describe("Sequencer", () => {
 		expect(client.sequencer.isInSync(again)).toBe(true);
 	});
 
+	it("waits with a scope that comes back while the removal of its cluster is under way", () => {
+		const client = connected();
+		client.settle(snapshotOf(server("a"), server("b")));
+		client.step(snapshotOf(server("a")));
+		client.ack("scope");
+		expect(client.step(snapshotOf(server("a")))).toEqual(["cluster -mcp/b"]);
+		const again = snapshotOf(server("a"), server("b"));
+		expect(client.step(again)).toEqual([]);
+		client.ack("cluster");
+		expect(client.step(again)).toEqual(["cluster +mcp/b"]);
+		expect(client.step(again)).toEqual(["endpoints +mcp/b"]);
+		client.ack("cluster");
+		expect(client.step(again)).toEqual(["scope +b"]);
+	});
+
 	it("sends endpoints after every change of their cluster, though theirs did not change", () => {
 		const client = connected();
 		client.settle(snapshotOf(server("a")));

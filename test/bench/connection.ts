@@ -1,0 +1,81 @@
+import { connect, type Socket } from "node:net";
+
+/** An answer: its status, its head as text, and its body. */
+export interface Answer {
+	readonly status: number;
+	readonly head: string;
+	readonly body: Buffer;
+}
+
+const endOfHead = Buffer.from("\r\n\r\n");
+
+/**
+ * A keep-alive HTTP/1.1 connection for one request at a time, given as finished bytes: it costs a fraction of what
+ * node:http does, so the client does not become the bottleneck. Takes answers that declare their length.
+ */
+export class Connection {
+	private readonly port: number;
+	private socket: Socket | undefined;
+	private rest: Buffer | undefined;
+	private done: ((answer: Answer | undefined) => void) | undefined;
+
+	constructor(port: number) {
+		this.port = port;
+	}
+
+	/** Sends a request; `done` gets the answer, or undefined where the connection broke. The next one opens it anew. */
+	send(request: Buffer, done: (answer: Answer | undefined) => void): void {
+		this.done = done;
+		this.socket ??= this.open();
+		this.socket.write(request);
+	}
+
+	/** {@link send} as a promise. */
+	request(request: Buffer): Promise<Answer | undefined> {
+		return new Promise((resolve) => this.send(request, resolve));
+	}
+
+	close(): void {
+		this.done = undefined;
+		this.socket?.destroy();
+		this.socket = undefined;
+	}
+
+	private open(): Socket {
+		const socket = connect({ port: this.port, host: "127.0.0.1", noDelay: true });
+		socket.on("data", (chunk) => this.read(chunk));
+		socket.on("error", () => {});
+		socket.on("close", () => {
+			if (this.socket !== socket) return;
+			this.socket = undefined;
+			this.rest = undefined;
+			this.finish(undefined);
+		});
+		return socket;
+	}
+
+	private read(chunk: Buffer): void {
+		const all = this.rest === undefined ? chunk : Buffer.concat([this.rest, chunk]);
+		this.rest = all;
+		const headEnd = all.indexOf(endOfHead);
+		if (headEnd === -1) return;
+		const head = all.toString("latin1", 0, headEnd);
+		const length = /\ncontent-length: *(\d+)/i.exec(head)?.[1];
+		if (length === undefined) throw new Error(`an answer without content-length:\n${head}`);
+		const bodyStart = headEnd + endOfHead.length;
+		if (all.length < bodyStart + Number(length)) return;
+		this.rest = undefined;
+		// Envoy ends the connection when it answers before it has read the whole request, as for an unknown server.
+		if (/\nconnection: *close/i.test(head)) {
+			this.socket?.destroy();
+			this.socket = undefined;
+		}
+		this.finish({ status: Number(head.slice(9, 12)), head, body: all.subarray(bodyStart) });
+	}
+
+	private finish(answer: Answer | undefined): void {
+		const done = this.done;
+		this.done = undefined;
+		done?.(answer);
+	}
+}

@@ -5,6 +5,7 @@ import { startAdminApi } from "./admin/server.ts";
 import { type AdsServer, startAdsServer } from "./ads/server.ts";
 import { isLoopback, parseAddress } from "./cli/address.ts";
 import type { BuildContext } from "./ir/build.ts";
+import type { ListenerIR } from "./ir/model.ts";
 import { readApiKeys } from "./registry/api-keys.ts";
 import { expand } from "./registry/expand.ts";
 import { type Built, createSnapshotBuilder } from "./snapshot/builder.ts";
@@ -51,17 +52,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		bridges,
 	};
 	const builder = createSnapshotBuilder(
-		{
-			host: options.listen.host,
-			port: options.listen.port,
-			allowOrigins: options.allowOrigins,
-			allowHosts: answeredHosts(options),
-			maxBodyBytes: options.maxBodyBytes,
-			mcpFilter: options.mcpFilter,
-			accessLog: options.accessLog,
-			tcpKeepAlive: process.platform === "linux",
-			apiKeys: options.apiKeyFile === undefined ? [] : readApiKeys(readFile(options.apiKeyFile), options.apiKeyFile),
-		},
 		[...new Set([...getCACertificates("default"), ...getCACertificates("system")])].join("\n"),
 	);
 
@@ -77,26 +67,29 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	}
 
 	const source = await createFileSource({ path: options.registryFile, log });
+	let listener = listenerOf(options);
+	/** Derives everything anew: registry, secrets and API keys as they are now. */
 	function rebuild(): void {
-		const { registry, errors } = source.state;
-		for (const { file, line, col, message } of errors) {
-			log.error({ event: "registry_error", file, line, col }, `${file}:${line}:${col}: ${message}`);
-		}
-		// The last good registry stays in force, and before there is one nothing is served at all.
+		const { registry } = source.state;
+		// Before there is a good registry nothing is served at all: not an empty world.
 		if (registry === undefined) return;
-		const before = built?.snapshot;
-		built = builder.build(registry, context);
-		ads.setSnapshot(built.snapshot);
-		for (const { server, problem } of built.outcomes.values()) {
-			if (problem !== undefined)
-				log.warn({ event: "server_unavailable", server: server.id, problem }, `${server.id}: ${problem}`);
+		const before = built;
+		try {
+			listener = listenerOf(options);
+		} catch (error) {
+			log.error({ event: "api_keys_error", err: error }, "the API keys stay as they were");
 		}
-		log.info(
-			{ event: before === undefined ? "registry_loaded" : "registry_changed", servers: registry.servers.size },
-			"registry in force",
-		);
+		built = builder.build(registry, listener, context);
+		ads.setSnapshot(built.snapshot);
+		for (const [id, { problem }] of built.outcomes) {
+			if (problem === undefined || before?.outcomes.get(id)?.problem === problem) continue;
+			log.warn({ event: "server_unavailable", server: id, problem }, `${id}: ${problem}`);
+		}
+		log.info({ event: "registry_in_force", servers: registry.servers.size }, "registry in force");
 	}
-	const unsubscribe = source.subscribe(rebuild);
+	const unsubscribe = source.subscribe(({ errors }) => {
+		if (errors.length === 0) rebuild();
+	});
 	rebuild();
 
 	const status: StatusDeps = {
@@ -113,8 +106,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	return {
 		xds: ads.address,
 		async reload() {
+			const before = built;
 			await source.reload();
-			rebuild();
+			// The same text, but what its placeholders stand for may have changed.
+			if (built === before) rebuild();
 		},
 		async close() {
 			unsubscribe();
@@ -122,6 +117,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			await admin.close();
 			await ads.close();
 		},
+	};
+}
+
+/** The listener as the options and the key file have it now. @throws Error where the key file is faulty. */
+function listenerOf(options: ControlPlaneOptions): ListenerIR {
+	return {
+		host: options.listen.host,
+		port: options.listen.port,
+		allowOrigins: options.allowOrigins,
+		allowHosts: answeredHosts(options),
+		maxBodyBytes: options.maxBodyBytes,
+		mcpFilter: options.mcpFilter,
+		accessLog: options.accessLog,
+		tcpKeepAlive: process.platform === "linux",
+		apiKeys: options.apiKeyFile === undefined ? [] : readApiKeys(readFile(options.apiKeyFile), options.apiKeyFile),
 	};
 }
 

@@ -7,6 +7,7 @@ import type { Child, Exit } from "./child.ts";
 import { describeExit } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { asResponse, type Id, isId, isMessage, progressToken, requestsOf } from "./message.ts";
+import { LineLimit } from "./rate-limit.ts";
 import { sendWebResponse } from "./web-response.ts";
 
 /** Messages that wait for the client's first stream, which opens only after `initialize`. */
@@ -41,6 +42,10 @@ export class Session {
 	readonly id: string;
 	readonly server: string;
 	readonly #deps: SessionDeps;
+	/** A process that floods its stdout must cost the operator's disk nothing. */
+	readonly #garbage = new LineLimit(10, (count) =>
+		this.#deps.log.warn({ ...this.#logFields(), count }, "more lines on stdout that are not JSON-RPC were ignored"),
+	);
 	readonly #transport: HttpTransport;
 	readonly #calls = new Calls();
 	/** Exchanges that were handed to the transport, by the ids of their requests, until it hands the requests back. */
@@ -99,7 +104,7 @@ export class Session {
 			const fail = (reason: Reason, detail?: string) => settle({ answered: false, reason, detail });
 			const aborted = () => fail("session_lost", "The client closed the connection.");
 			const timer = setTimeout(() => {
-				fail("timeout", `The process did not answer \`initialize\` within ${timeoutMs} ms (\`pool.startTimeoutMs\`).`);
+				fail("timeout", `The process did not answer \`initialize\` within ${timeoutMs} ms (\`pool.startTimeout\`).`);
 			}, timeoutMs);
 			signal.addEventListener("abort", aborted, { once: true });
 			this.#opening = { id, settle };
@@ -170,7 +175,7 @@ export class Session {
 		// Arrays: revision 2025-03-26 lets a server batch its answers.
 		for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
 			if (isMessage(message)) this.#fromProcess(message);
-			else {
+			else if (this.#garbage.pass()) {
 				const text = line.toString("utf8", 0, 200);
 				this.#deps.log.warn({ ...this.#logFields(), text }, "a line on stdout is not a JSON-RPC message; ignored");
 			}

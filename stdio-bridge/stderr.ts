@@ -1,4 +1,5 @@
 import { LineSplitter } from "./lines.ts";
+import { LineLimit } from "./rate-limit.ts";
 
 const maxLineBytes = 8 * 1024;
 const tailBytes = 2 * 1024;
@@ -13,11 +14,13 @@ export class Stderr {
 	readonly #splitter: LineSplitter;
 	readonly #onLine: (line: string) => void;
 	#tail = "";
-	#windowStart = 0;
-	#windowLines = 0;
+	readonly #limit: LineLimit;
 
 	constructor(onLine: (line: string) => void) {
 		this.#onLine = onLine;
+		this.#limit = new LineLimit(maxLinesPerSecond, (count) =>
+			onLine(`(${count} lines of stderr left out: over ${maxLinesPerSecond} a second)`),
+		);
 		this.#splitter = new LineSplitter(maxLineBytes, (line) => this.#line(line.toString("utf8")));
 	}
 
@@ -27,7 +30,7 @@ export class Stderr {
 
 	end(): void {
 		this.#splitter.end();
-		this.#reportDropped();
+		this.#limit.end();
 	}
 
 	/** The last lines, 2 kB at the most. */
@@ -38,18 +41,6 @@ export class Stderr {
 	#line(line: string): void {
 		const text = this.#tail === "" ? line : `${this.#tail}\n${line}`;
 		this.#tail = text.length > tailBytes ? text.slice(-tailBytes) : text;
-		const now = performance.now();
-		if (now - this.#windowStart >= 1000) {
-			this.#reportDropped();
-			this.#windowStart = now;
-			this.#windowLines = 0;
-		}
-		if (++this.#windowLines <= maxLinesPerSecond) this.#onLine(line);
-	}
-
-	#reportDropped(): void {
-		const dropped = this.#windowLines - maxLinesPerSecond;
-		if (dropped > 0) this.#onLine(`(${dropped} lines of stderr left out: over ${maxLinesPerSecond} a second)`);
-		this.#windowLines = 0;
+		if (this.#limit.pass()) this.#onLine(line);
 	}
 }

@@ -12,7 +12,7 @@ const loopbackHost = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i;
 
 /** The admin API without a socket: tests use `inject()`. */
 export function createAdminApi(status: StatusDeps): FastifyInstance {
-	const api = fastify({ logger: false });
+	const api = fastify({ logger: false, routerOptions: { maxParamLength: 200 } });
 	api.addHook("onRequest", async (request, reply) => {
 		if (!loopbackHost.test(request.headers.host ?? "")) {
 			await reply.code(403).send({ error: "host_denied", message: "The admin API answers on loopback names only." });

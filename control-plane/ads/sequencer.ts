@@ -51,6 +51,7 @@ export class Sequencer {
 		for (const type of resourceTypes) {
 			const state = this.types[type];
 			if (!state.active) continue;
+			state.forgive(snapshot.resources[type]);
 			const blockedUntil = lastSentAt(state) + gateMs;
 			if (state.outstanding.size > 0 && now < blockedUntil) {
 				wake(blockedUntil);
@@ -85,9 +86,12 @@ export class Sequencer {
 			for (const { name } of upsert) {
 				this.clusterSentAt.set(name, now);
 				// Envoy takes up a changed cluster only with its endpoints.
-				this.types.endpoints.sent.delete(name);
+				this.types.endpoints.stale.add(name);
 			}
-			for (const name of remove) this.clusterSentAt.delete(name);
+			for (const name of remove) {
+				this.clusterSentAt.delete(name);
+				this.types.endpoints.stale.delete(name);
+			}
 		}
 		return { type, nonce, serial: snapshot.serial, upsert, remove };
 	}
@@ -124,7 +128,7 @@ export class Sequencer {
 	/** Whether Envoy serves: it has taken up the listener and the scopes. */
 	isServing(): boolean {
 		const { listener, scope } = this.types;
-		return listener.acked.size > 0 && scope.answered && scope.outstanding.size === 0;
+		return listener.acked.size > 0 && scope.taken;
 	}
 }
 

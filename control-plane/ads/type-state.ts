@@ -30,10 +30,14 @@ export class TypeState {
 	readonly refused = new Map<string, Refusal>();
 	/** Groups of names that are sent one group a response, to find which of them Envoy refuses. */
 	suspects: string[][] = [];
+	/** Names to send again though their version has not changed: what they belong to was sent anew. */
+	readonly stale = new Set<string>();
 	/** Names that Envoy asked for and that do not exist: told once, as removed. */
 	readonly missing = new Set<string>();
 	/** A wildcard subscription is always answered, with nothing if need be: Envoy waits for it at start. */
 	answered = false;
+	/** Envoy has taken up a response at least once. */
+	taken = false;
 	private requested = false;
 
 	/** @param allowsWildcard Whether a first request that names nothing asks for everything (not for endpoints, secrets). */
@@ -52,7 +56,10 @@ export class TypeState {
 			}
 			// A first request that names nothing means everything (the legacy wildcard); an ACK later does not.
 			if (add.length === 0) this.wildcard = this.allowsWildcard;
-			if (Object.keys(initial).length > 0) this.answered = true;
+			if (Object.keys(initial).length > 0) {
+				this.answered = true;
+				this.taken = true;
+			}
 		}
 		for (const name of add) {
 			if (name === "*") {
@@ -89,6 +96,13 @@ export class TypeState {
 		return this.refused.get(resource.name)?.version === resource.version;
 	}
 
+	/** Forgets refusals of versions that nobody wants any more. */
+	forgive(desired: Resources): void {
+		for (const [name, { version }] of this.refused) {
+			if (desired.get(name)?.version !== version) this.refused.delete(name);
+		}
+	}
+
 	/** Resources to send and names to remove so that Envoy has what it wants of `desired`. */
 	difference(desired: Resources): { upsert: EncodedResource[]; remove: string[] } {
 		const upsert: EncodedResource[] = [];
@@ -101,7 +115,8 @@ export class TypeState {
 					return resource === undefined ? [] : [resource];
 				});
 		for (const resource of wanted) {
-			if (this.sent.get(resource.name) !== resource.version && !this.isRefused(resource)) upsert.push(resource);
+			const isDue = this.sent.get(resource.name) !== resource.version || this.stale.has(resource.name);
+			if (isDue && !this.isRefused(resource)) upsert.push(resource);
 		}
 		// What was asked for by name (endpoints, secrets) goes when Envoy drops what needs it: not under its feet.
 		if (this.wildcard) for (const name of this.sent.keys()) if (!desired.has(name)) remove.push(name);
@@ -117,11 +132,13 @@ export class TypeState {
 		for (const { name, version } of upsert) {
 			changes.set(name, version);
 			this.sent.set(name, version);
+			this.stale.delete(name);
 			this.missing.delete(name);
 		}
 		for (const name of remove) {
 			changes.set(name, undefined);
 			this.sent.delete(name);
+			this.stale.delete(name);
 			if (this.names.has(name)) this.missing.add(name);
 		}
 		this.answered = true;
@@ -133,6 +150,7 @@ export class TypeState {
 		const response = this.outstanding.get(nonce);
 		if (response === undefined) return false;
 		this.outstanding.delete(nonce);
+		this.taken = true;
 		for (const [name, version] of response.changes) {
 			if (version === undefined) this.acked.delete(name);
 			else this.acked.set(name, version);
@@ -188,11 +206,11 @@ export class TypeState {
 	}
 }
 
-/** Whether the message names the resource as a whole word: `a` is not named by `cannot parse`. */
+/** Whether the message names the resource as a whole word: `mcp/a` is not named by `mcp/a.b` nor by `mcp/ab`. */
 function mentions(message: string, name: string): boolean {
 	for (let from = message.indexOf(name); from !== -1; from = message.indexOf(name, from + 1)) {
 		const around = `${message[from - 1] ?? " "}${message[from + name.length] ?? " "}`;
-		if (!/[A-Za-z0-9_/-]/.test(around)) return true;
+		if (!/[A-Za-z0-9_./-]/.test(around)) return true;
 	}
 	return false;
 }

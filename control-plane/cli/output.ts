@@ -4,6 +4,8 @@ import pretty from "pino-pretty";
 /** Where a process's log goes, and how the lines of its children get there. */
 export interface Output {
 	readonly log: Logger;
+	/** The log of another process whose words this one passes on. */
+	logOf(process: string): Logger;
 	/** Puts a line of a child's log, JSON by pino, among our own. */
 	relay(line: string): void;
 }
@@ -20,16 +22,17 @@ export interface OutputOptions {
 export function createOutput(options: OutputOptions): Output {
 	// Written by the stream and not by pino's own descriptor: a child's lines take the same way, so none is torn apart.
 	const stream = options.json ? process.stdout : prettyStream();
-	const log = pino(
+	const root = pino(
 		{
 			level: options.level ?? process.env["LOG_LEVEL"] ?? "info",
-			base: { process: options.process },
+			base: null,
 			timestamp: pino.stdTimeFunctions.isoTime,
 			formatters: { level: (label) => ({ level: label }) },
 		},
 		stream,
 	);
-	return { log, relay: (line) => void stream.write(`${line}\n`) };
+	const logOf = (process: string) => root.child({ process });
+	return { log: logOf(options.process), logOf, relay: (line) => void stream.write(`${line}\n`) };
 }
 
 function prettyStream() {

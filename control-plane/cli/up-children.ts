@@ -74,7 +74,7 @@ export function envoyChild(deps: {
 		logLevel: deps.logLevel,
 		drainSeconds: deps.drainSeconds,
 	});
-	const log = deps.output.log.child({ process: "envoy" });
+	const log = deps.output.logOf("envoy");
 	return {
 		name: "envoy",
 		start: () => {
@@ -98,7 +98,7 @@ function spawnSelf(name: string, args: readonly string[], env: NodeJS.ProcessEnv
 		stdio: ["ignore", "pipe", "pipe", "ipc"],
 		detached: true,
 	});
-	const log = output.log.child({ process: name });
+	const log = output.logOf(name);
 	if (child.stdout) {
 		readLines(child.stdout, (line) =>
 			line.startsWith("{") ? output.relay(line) : log.info({ event: "output" }, line),

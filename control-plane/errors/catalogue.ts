@@ -79,6 +79,11 @@ export const catalogue = {
 		code: -32079,
 		message: "The server did not answer within the time that the registry allows (`timeouts`).",
 	},
+	request_timeout: {
+		status: 408,
+		code: -32091,
+		message: "The request's headers did not arrive within 30 seconds.",
+	},
 	body_too_large: {
 		status: 413,
 		code: -32080,

@@ -28,9 +28,9 @@ interface Remembered {
  * Registry to snapshot. Remembers each server's resources, so that a change costs what changed and not all; forgetting
  * them all changes nothing but the time the next build takes.
  */
-export function createSnapshotBuilder(listener: ListenerIR, systemRootsPem: string) {
-	const gateway = translateGateway(listener, systemRootsPem).map(encodeResource);
+export function createSnapshotBuilder(systemRootsPem: string) {
 	let remembered = new Map<string, Remembered>();
+	let gateway: { readonly key: string; readonly resources: readonly EncodedResource[] } | undefined;
 	let serial = 0;
 
 	function entry(server: Server, context: BuildContext): Remembered {
@@ -43,13 +43,17 @@ export function createSnapshotBuilder(listener: ListenerIR, systemRootsPem: stri
 	}
 
 	return {
-		build(registry: Registry, context: BuildContext): Built {
+		build(registry: Registry, listener: ListenerIR, context: BuildContext): Built {
 			const next = new Map<string, Remembered>();
 			for (const server of registry.servers.values()) next.set(server.id, entry(server, context));
 			remembered = next;
 			serial += 1;
+			const key = JSON.stringify(listener);
+			if (gateway?.key !== key) {
+				gateway = { key, resources: translateGateway(listener, systemRootsPem).map(encodeResource) };
+			}
 			return {
-				snapshot: createSnapshot(serial, [gateway, ...[...next.values()].map(({ resources }) => resources)]),
+				snapshot: createSnapshot(serial, [gateway.resources, ...[...next.values()].map(({ resources }) => resources)]),
 				outcomes: new Map([...next].map(([id, { outcome }]) => [id, outcome])),
 			};
 		},

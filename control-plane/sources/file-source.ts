@@ -80,18 +80,19 @@ export async function createFileSource(options: FileSourceOptions): Promise<Regi
 		const { registry, errors } = outcome.state;
 		if (errors.length === 0) {
 			goodDigest = outcome.digest;
-			log?.info({ file: path, servers: registry?.servers.size }, "registry read");
+			log?.info({ event: "registry_read", file: path, servers: registry?.servers.size }, "registry read");
 		} else {
-			log?.error(
-				{ file: path, errors },
-				registry === undefined ? "registry is faulty" : "registry is faulty; the last good one stays",
-			);
+			for (const { file, line, col, message } of errors) {
+				log?.error({ event: "registry_error", file, line, col }, `${file}:${line}:${col}: ${message}`);
+			}
+			if (registry !== undefined)
+				log?.warn({ event: "registry_kept", file: path }, "the last good registry stays in force");
 		}
 		for (const listener of [...listeners]) {
 			try {
 				listener(outcome.state);
 			} catch (error) {
-				log?.error({ err: error }, "a listener of the registry failed");
+				log?.error({ event: "listener_failed", err: error }, "a listener of the registry failed");
 			}
 		}
 	};
@@ -127,7 +128,10 @@ export async function createFileSource(options: FileSourceOptions): Promise<Regi
 		pollMs,
 		onEvent,
 		onNoEvents: (error) =>
-			log?.warn({ file: path, err: error, pollMs }, "the registry's folder cannot be watched; its file is polled"),
+			log?.warn(
+				{ event: "registry_polled", file: path, err: error, pollMs },
+				"the registry's folder cannot be watched; its file is polled",
+			),
 	});
 	settle();
 

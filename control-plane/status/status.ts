@@ -4,7 +4,7 @@ import type { RegistryError } from "../registry/model.ts";
 import type { ServerOutcome } from "../snapshot/builder.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
 import type { SourceState } from "../sources/registry-source.ts";
-import { clusterName } from "../xds/names.ts";
+import { caSecretName, clusterName, headerSecretName } from "../xds/names.ts";
 import { type BridgeAnswer, readBridges } from "./bridges.ts";
 import { type Replica, readReplicas } from "./replicas.ts";
 
@@ -23,7 +23,7 @@ export interface Status {
 export interface ServerStatus {
 	readonly id: string;
 	readonly type: string;
-	/** `failing`: a stdio server whose last process did not start; the next request tries again. */
+	/** `failing`: no address, or a stdio server whose last process did not start; it is tried again. */
 	readonly state: "serving" | "unavailable" | "refused" | "failing";
 	readonly problem?: string;
 	readonly endpoints?: readonly Replica[];
@@ -95,12 +95,17 @@ function serverStatus(
 	replicas: ReadonlyMap<string, readonly Replica[]> | undefined,
 	bridges: readonly BridgeAnswer[],
 ): ServerStatus {
-	const mine = new Set([server.id, clusterName(server.id)]);
-	const refusal = envoys.flatMap(({ refused }) => refused).find(({ name }) => mine.has(name));
+	const mine = new Set([server.id, clusterName(server.id), caSecretName(server.id)]);
+	const ownHeaders = headerSecretName(server.id, "");
+	const refusal = envoys
+		.flatMap(({ refused }) => refused)
+		.find(({ name }) => mine.has(name) || name.startsWith(ownHeaders));
 	const base = { id: server.id, type: server.type };
 	if (problem !== undefined) return { ...base, state, problem };
 	if (refusal !== undefined) return { ...base, state: "refused", problem: `Envoy refused it: ${refusal.message}` };
 	const endpoints = replicas?.get(server.id);
+	if (endpoints?.length === 0)
+		return { ...base, state: "failing", problem: "its name does not resolve to any address" };
 	const served = { ...base, state, ...(endpoints === undefined ? {} : { endpoints }) };
 	if (server.type !== "stdio") return served;
 	const pools = bridges.flatMap(({ servers }) => servers[server.id] ?? []);

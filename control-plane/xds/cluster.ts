@@ -1,9 +1,7 @@
 import { isIP } from "node:net";
 import type { ServingServer, UpstreamEndpoint, UpstreamIR } from "../ir/model.ts";
 import { any, duration, extension, type Message, typedStruct } from "./message.ts";
-import { caSecretName, clusterName, headerSecretName, systemRootsName } from "./names.ts";
-
-const adsSource = { ads: {}, resource_api_version: "V3" };
+import { adsSource, caSecretName, clusterName, headerSecretName, systemRootsName } from "./names.ts";
 
 const lbPolicy = { "round-robin": "ROUND_ROBIN", "least-request": "LEAST_REQUEST", random: "RANDOM" } as const;
 
@@ -27,8 +25,11 @@ export function cluster(server: ServingServer): Message {
 			// Envoy's default withholds a second change of health from the workers for a second: they would go on using a
 			// replica that is ejected already.
 			update_merge_window: "0s",
-			// A session follows its replica while that is draining, and is lost once it is ejected or gone.
-			override_host_status: { statuses: ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"] },
+			// A session follows its replica for as long as there is one, whatever its health: others' failed requests must
+			// not end it. If the replica is dead the connection fails, and that ends the session.
+			override_host_status: {
+				statuses: ["UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"],
+			},
 		},
 		// Streams are long-lived: Envoy's default of 1024 requests would be a limit on open sessions.
 		circuit_breakers: { thresholds: [unlimited("DEFAULT"), unlimited("HIGH")] },

@@ -17,8 +17,19 @@ export class EncodeError extends Error {
 	}
 }
 
-const integerTypes = new Set(["int32", "uint32", "sint32", "fixed32", "sfixed32"]);
-const longTypes = new Set(["int64", "uint64", "sint64", "fixed64", "sfixed64"]);
+/** Least and greatest value of the integer types; 64 bits only as far as a JSON number is exact. */
+const integerRanges: Readonly<Record<string, readonly [number, number]>> = {
+	int32: [-0x80000000, 0x7fffffff],
+	sint32: [-0x80000000, 0x7fffffff],
+	sfixed32: [-0x80000000, 0x7fffffff],
+	uint32: [0, 0xffffffff],
+	fixed32: [0, 0xffffffff],
+	int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+	sint64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+	sfixed64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+	uint64: [0, Number.MAX_SAFE_INTEGER],
+	fixed64: [0, Number.MAX_SAFE_INTEGER],
+};
 
 /**
  * Bytes of `message` as type `typeName` (e.g. `envoy.config.cluster.v3.Cluster`).
@@ -119,8 +130,8 @@ function scalarValue(type: string, value: Json, path: string): unknown {
 	if (type === "bytes" && typeof value === "string") return Buffer.from(value, "base64");
 	if (typeof value === "number") {
 		if (type === "double" || type === "float") return value;
-		if (longTypes.has(type) && Number.isSafeInteger(value)) return value;
-		if (integerTypes.has(type) && Number.isInteger(value) && Math.abs(value) <= 0xffffffff) return value;
+		const range = integerRanges[type];
+		if (range !== undefined && Number.isInteger(value) && value >= range[0] && value <= range[1]) return value;
 	}
 	throw new EncodeError(path, `${JSON.stringify(value)} is no ${type}`);
 }

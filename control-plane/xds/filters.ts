@@ -15,8 +15,9 @@ export function httpFilters(listener: ListenerIR): Message[] {
 		refusals(listener),
 		cors,
 		...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]),
-		bodyLimit(listener.maxBodyBytes),
+		// Before the body limit: each sets how much of a body Envoy may hold, and the last one counts.
 		...(listener.mcpFilter ? [mcp] : []),
+		bodyLimit(listener.maxBodyBytes),
 		stickySessions,
 		router,
 	];
@@ -29,18 +30,23 @@ export function upgradeFilters(listener: ListenerIR): Message[] {
 
 /** A dot segment in any disguise: `.` or `..`, percent-encoded or not, between slashes or backslashes of either kind, with `;` parameters. */
 const slash = String.raw`(?:/|\\|%2f|%5c)`;
-const dotSegment = String.raw`(?i)[^?#]*${slash}(?:\.|%2e){1,2}(?:(?:;|%3b)[^/?#]*)?(?:(?:${slash}|[?#]).*)?`;
+const dotSegment = String.raw`(?i)[^?#]*${slash}(?:\.|%2e|%c0%ae){1,2}(?:(?:;|%3b)[^/?#]*)?(?:(?:${slash}|[?#]).*)?`;
 
 const loopbackOrigin = String.raw`https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?`;
 
 function refusals(listener: ListenerIR): Message {
 	const policies: Record<(typeof deniedReasons)[number], Message | undefined> = {
 		bad_path: requestHeader(":path", matches(dotSegment)),
-		// Declared lengths are refused without a byte of the body; RBAC's range excludes its end.
+		// Declared lengths are refused without a byte of the body. The range's end is excluded, and numbers beyond 64 bits
+		// match no range: so whatever has sixteen digits is refused by its look.
 		body_too_large: {
-			header: {
-				name: "content-length",
-				range_match: { start: listener.maxBodyBytes + 1, end: Number.MAX_SAFE_INTEGER },
+			or_rules: {
+				rules: [
+					requestHeader("content-length", {
+						range_match: { start: listener.maxBodyBytes + 1, end: Number.MAX_SAFE_INTEGER },
+					}),
+					requestHeader("content-length", matches("0*[1-9][0-9]{15,}")),
+				],
 			},
 		},
 		origin_denied: presentButNot("origin", oneOf([loopbackOrigin, ...listener.allowOrigins.map(escapeRegex)], "")),

@@ -3,7 +3,7 @@ import { accessLog } from "./access-log.ts";
 import { httpFilters, upgradeFilters } from "./filters.ts";
 import { localReplies } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
-import { listenerName, pathHeader } from "./names.ts";
+import { adsSource, listenerName, pathHeader } from "./names.ts";
 
 /** The listener that clients connect to. It names no server: servers come as scopes, one each. */
 export function listener(ir: ListenerIR): Message {
@@ -51,8 +51,8 @@ function connectionManager(ir: ListenerIR): Message {
 		normalize_path: false,
 		merge_slashes: false,
 		path_with_escaped_slashes_action: "KEEP_UNCHANGED",
-		use_remote_address: true,
-		skip_xff_append: true,
+		// The client's forwarding headers pass as they are; whom Envoy itself believes them is asked nowhere here.
+		use_remote_address: false,
 		preserve_external_request_id: true,
 		server_header_transformation: "PASS_THROUGH",
 	});
@@ -76,8 +76,6 @@ const earlyHeaders = extension(
 		],
 	}),
 );
-
-const adsSource = { ads: {}, resource_api_version: "V3" };
 
 /** TCP keep-alive towards clients, by Linux' numbers: SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT. */
 const keepAlive: Message[] = [

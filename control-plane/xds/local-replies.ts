@@ -22,10 +22,13 @@ interface Rule {
 
 const rules: readonly Rule[] = [
 	...deniedReasons.map((reason): Rule => ({ when: details(`rbac_access_denied_matched_policy[${reason}]`), reason })),
+	{ when: details("request_header_timeout"), reason: "request_timeout" },
 	{ when: details("direct_response"), reason: "server_unavailable", data: { detail: "%LOCAL_REPLY_BODY%" } },
 	// Clients start anew on 404 and on nothing else, so a session whose replica is gone must end in one:
 	// https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
 	{ when: both(flags("UH", "UF"), header("mcp-session-id")), reason: "session_lost" },
+	// A made-up session id whose decoded form is no header value: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+	{ when: detailsBegin("filter_removed_required_request_headers"), reason: "session_lost" },
 	{ when: flags("UH"), reason: "no_healthy_replica" },
 	{ when: flags("NC"), reason: "server_unavailable" },
 	{ when: flags("UF", "DF"), reason: "cannot_connect" },
@@ -39,18 +42,10 @@ const rules: readonly Rule[] = [
 	{ when: status(431), reason: "headers_too_large" },
 	{ when: status(408), reason: "timeout" },
 	{ when: status(503), reason: "overloaded" },
-	// What is left with 400, 426 and 501 (a transfer coding but chunked) is HTTP that the codec could not take.
-	{ when: status(400), reason: "bad_request" },
-	{ when: status(426), reason: "bad_request" },
+	// What is left below 500 is HTTP that the codec or the router could not take.
+	{ when: both(statusIs("GE", 400), statusIs("LE", 499)), reason: "bad_request" },
 	{ when: status(501), reason: "bad_request" },
-	{
-		when: {
-			status_code_filter: {
-				comparison: { op: "GE", value: { default_value: 400, runtime_key: "mcp_gateway.any_error" } },
-			},
-		},
-		reason: "internal",
-	},
+	{ when: statusIs("GE", 500), reason: "internal" },
 ];
 
 /** Web pages of other origins must not even see these. */
@@ -82,12 +77,18 @@ function mapper(when: Message, reason: Reason, mcpFilter: boolean, data: Record<
 }
 
 function details(value: string): Message {
+	return cel(`response.code_details == '${value}'`);
+}
+
+function detailsBegin(value: string): Message {
+	return cel(`response.code_details.startsWith('${value}')`);
+}
+
+function cel(expression: string): Message {
 	return {
 		extension_filter: extension(
 			"envoy.access_loggers.extension_filters.cel",
-			any("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", {
-				expression: `response.code_details == '${value}'`,
-			}),
+			any("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", { expression }),
 		),
 	};
 }
@@ -101,8 +102,12 @@ function header(name: string): Message {
 }
 
 function status(code: number): Message {
-	const value = { default_value: code, runtime_key: `mcp_gateway.status_${code}` };
-	return { status_code_filter: { comparison: { op: "EQ", value } } };
+	return statusIs("EQ", code);
+}
+
+function statusIs(op: "EQ" | "GE" | "LE", code: number): Message {
+	const value = { default_value: code, runtime_key: `mcp_gateway.status_${op.toLowerCase()}_${code}` };
+	return { status_code_filter: { comparison: { op, value } } };
 }
 
 function both(...filters: Message[]): Message {

@@ -26,6 +26,9 @@ export const exposedHeaders = "mcp-session-id, mcp-protocol-version, www-authent
 
 export const listenerName = "mcp-gateway";
 
+/** Says that a resource comes over the same aggregated stream. */
+export const adsSource = { ads: {}, resource_api_version: "V3" };
+
 export const typeUrl = {
 	cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
 	endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",

@@ -35,10 +35,11 @@ export function scope(server: ServerIR): Message {
 function routes(server: ServingServer): Message[] {
 	const { id, route } = server;
 	const prefix = route.path.endsWith("/") ? route.path : `${route.path}/`;
-	const to = (match: Message, rewrite: string): Message => ({
+	const to = (match: Message, rewrite: string, more: Message): Message => ({
 		name: id,
 		match,
 		route: {
+			...more,
 			cluster: clusterName(id),
 			prefix_rewrite: rewrite,
 			// Envoy's default of 15 s would cut every longer call and every stream.
@@ -47,7 +48,14 @@ function routes(server: ServingServer): Message[] {
 			...(route.rewriteHost ? { auto_host_rewrite: true } : {}),
 		},
 	});
-	return [to({ path: `/${id}` }, route.path), to({ path: `/${id}/` }, route.path), to({ prefix: `/${id}/` }, prefix)];
+	const all = (match: Message, more: Message): Message[] => [
+		to({ path: `/${id}`, ...match }, route.path, more),
+		to({ path: `/${id}/`, ...match }, route.path, more),
+		to({ prefix: `/${id}/`, ...match }, prefix, more),
+	];
+	const mayHaveNeighbours = server.upstream.endpoints.length > 1 || server.upstream.discovery === "dns";
+	const pinned = route.sessionAffinity && mayHaveNeighbours ? all(inSession, { retry_policy: noRetry }) : [];
+	return [...pinned, ...all({}, {})];
 }
 
 /** Answers every request with the problem; `local-replies.ts` makes a JSON-RPC error of it. */
@@ -58,6 +66,11 @@ function unavailable(id: string, problem: string): Message {
 		direct_response: { status: catalogue.server_unavailable.status, body: { inline_string: problem } },
 	};
 }
+
+const inSession: Message = { headers: [{ name: "mcp-session-id", present_match: true }] };
+
+/** A retry goes to another replica, which knows nothing of the session: the client must learn that it is lost. */
+const noRetry: Message = { num_retries: 0 };
 
 /** Only what never reached a replica is sent to another: a tool call that was sent may have been carried out. */
 const retryPolicy: Message = {

@@ -96,6 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 	const fail = async (why: string): Promise<never> => {
 		child.kill("SIGKILL");
 		await exited;
+		await rm(tempDir, { recursive: true, force: true, maxRetries: 5 });
 		throw new Error(`${why}\n--- mcp-gateway ${args.join(" ")}\n${watched.output()}---`);
 	};
 	const waitForEvent = async (event: string, timeoutMs = 20_000) => {

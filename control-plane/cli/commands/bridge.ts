@@ -40,7 +40,11 @@ export const bridge = command({
 			import("../../sources/file-source.ts"),
 			import("../../registry/expand.ts"),
 		]);
-		const source = await createFileSource({ path: file, log });
+		const source = await createFileSource({
+			path: file,
+			// Under `up` the control plane reads the same file and tells of it.
+			log: args.supervised ? undefined : log,
+		});
 		const readFile = (path: string) => readFileSync(path, "utf8");
 		const started = await startBridge({
 			source,

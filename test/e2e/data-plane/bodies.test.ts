@@ -39,6 +39,17 @@ describe("a body reaches the upstream and comes back, byte for byte", () => {
 		expect(digest(seen.body)).toBe(digest(body));
 	});
 
+	test.each([65_536, 65_537, 5 * MiB])("an MCP message of %i bytes that declares no length", async (bytes) => {
+		const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "x", arguments: { a: "" } } };
+		message.params.arguments.a = "a".repeat(bytes - JSON.stringify(message).length);
+		const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+		const body = JSON.stringify(message);
+		upstream.reply({ body: "{}" });
+		const answer = await send(gateway.url, "/s", { method: "POST", headers, body, chunked: true });
+		expect(answer.status).toBe(200);
+		expect((await upstream.next()).body.toString()).toBe(body);
+	});
+
 	test("declared lengths stay declared", async () => {
 		await send(gateway.url, "/s", { body: "{}" });
 		const seen = await upstream.next();

@@ -130,10 +130,24 @@ describe("each reason", () => {
 	});
 });
 
+test("what is HTTP but not for a gateway is the client's fault", async () => {
+	const answer = await sendRaw(gateway.url, "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+	expect([answer.status, JSON.parse(answer.text).error.data.reason]).toEqual([400, "bad_request"]);
+});
+
 describe("body_too_large", () => {
 	const start = (headers: string) => `POST /s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: r-1\r\n${headers}\r\n\r\n`;
 
-	test.each([MAX_BODY + 1, 2 ** 31, 2 ** 52])("a declared length of %i is refused before the body", async (length) => {
+	const lengths = [
+		MAX_BODY + 1,
+		2 ** 31,
+		2 ** 52,
+		Number.MAX_SAFE_INTEGER,
+		"9223372036854775807",
+		"18446744073709551615",
+	];
+
+	test.each(lengths)("a declared length of %s is refused before the body", async (length) => {
 		upstream.clear();
 		for (const more of ["", "\r\nExpect: 100-continue"]) {
 			const answer = await sendRaw(gateway.url, start(`Content-Length: ${length}${more}`));

@@ -100,7 +100,7 @@ describe("faults", () => {
 		const [error] = (await status()).registry.errors;
 		expect(error).toMatchObject({ line: 2, col: expect.any(Number), message: expect.stringContaining("endpoint") });
 		await served("/steady", "/steady");
-		expect(gateway.output()).toContain("the last good one stays");
+		expect(gateway.output()).toContain("the last good registry stays");
 		await gateway.writeRegistry({ ...base, added: at("/after") });
 		await served("/added", "/after");
 		expect((await status()).registry.errors).toEqual([]);

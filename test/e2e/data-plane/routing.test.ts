@@ -186,6 +186,11 @@ describe("headers that reach the upstream", () => {
 	});
 });
 
+test("what a proxy in front says of the client is left alone", async () => {
+	const headers = { "x-forwarded-proto": "https", "x-forwarded-for": "192.0.2.9", forwarded: "for=192.0.2.9" };
+	expect((await pass("/plain", { headers })).seen.headers).toMatchObject(headers);
+});
+
 test("pipelined requests on one connection are answered in order", async () => {
 	upstream.reply(({ target }) => ({ body: target, delayMs: target.endsWith("1") ? 100 : 0 }));
 	const one = (n: number, close = "") => `GET /plain/${n} HTTP/1.1\r\nHost: localhost\r\n${close}\r\n`;

@@ -28,7 +28,7 @@ beforeEach(async () => {
 		log: pino({ level: "silent" }),
 		onChange: () => {},
 	});
-	builder = createSnapshotBuilder(testListener, testRoots);
+	builder = createSnapshotBuilder(testRoots);
 	client = new DeltaClient(server.address);
 });
 
@@ -47,7 +47,7 @@ function serve(registry: Record<string, object>): void {
 		readFile: () => testRoots,
 		bridges: [],
 	};
-	server.setSnapshot(builder.build(parsed.registry, context).snapshot);
+	server.setSnapshot(builder.build(parsed.registry, testListener, context).snapshot);
 }
 
 const http = (port: number) => ({ type: "http", endpoint: `http://127.0.0.1:${port}/mcp` });

@@ -178,6 +178,41 @@ describe("Sequencer", () => {
 		expect(client.sequencer.isInSync(snapshotOf(server("a")))).toBe(true);
 	});
 
+	it("sends endpoints again with their changed cluster on a reconnect, though Envoy brings them along", () => {
+		const client = new Client().subscribe("cluster", [], { "mcp/a": "1" });
+		const snapshot = snapshotOf(server("a", { cluster: "2" }));
+		expect(client.sequencer.next(snapshot, client.now).pushes.map(describePush)).toEqual(["cluster +mcp/a"]);
+		client.subscribe("endpoints", ["mcp/a"], { "mcp/a": "1" });
+		expect(client.step(snapshot)).toEqual(["endpoints +mcp/a"]);
+	});
+
+	it("forgets a refusal once the refused version is not wanted any more", () => {
+		const client = connected();
+		client.settle(snapshotOf(server("a")));
+		const bad = snapshotOf(server("a", { scope: "2" }));
+		client.step(bad);
+		client.nack("scope", "no");
+		client.settle(bad);
+		expect(client.sequencer.types.scope.refused.size).toBe(1);
+		client.settle(snapshotOf(server("a")));
+		expect(client.sequencer.types.scope.refused.size).toBe(0);
+	});
+
+	it("stays serving while a change is under way", () => {
+		const client = connected();
+		client.settle(snapshotOf(server("a")));
+		expect(client.sequencer.isServing()).toBe(true);
+		client.step(snapshotOf(server("a", { scope: "2" })));
+		expect(client.sequencer.isServing()).toBe(true);
+	});
+
+	it("does not blame a cluster for one whose name begins alike", () => {
+		const client = connected();
+		client.step(snapshotOf(server("a"), server("a.b"), server("ab")));
+		client.nack("cluster", "Error adding/updating cluster(s) mcp/a.b: bad");
+		expect([...client.sequencer.types.cluster.refused.keys()]).toEqual(["mcp/a.b"]);
+	});
+
 	it("sends the difference on a reconnect", () => {
 		const client = new Client()
 			.subscribe("cluster", [], { "mcp/a": "1", "mcp/gone": "1" })

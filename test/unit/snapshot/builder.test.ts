@@ -28,10 +28,11 @@ const secretive = { endpoint: "http://127.0.0.1:1/mcp", headers: { Authorization
 
 describe("createSnapshotBuilder", () => {
 	it("makes the same resource for an unchanged entry, and another version for a changed one", () => {
-		const builder = createSnapshotBuilder(testListener, testRoots);
-		const before = builder.build(registry({ a: plain, b: plain }), contextWith({})).snapshot;
+		const builder = createSnapshotBuilder(testRoots);
+		const before = builder.build(registry({ a: plain, b: plain }), testListener, contextWith({})).snapshot;
 		const after = builder.build(
 			registry({ a: plain, b: { endpoint: "http://127.0.0.1:2/x" } }),
+			testListener,
 			contextWith({}),
 		).snapshot;
 		expect(after.serial).toBeGreaterThan(before.serial);
@@ -40,17 +41,19 @@ describe("createSnapshotBuilder", () => {
 	});
 
 	it("gives the same content the same version in another process", () => {
-		const one = createSnapshotBuilder(testListener, testRoots).build(registry({ a: plain }), contextWith({}));
-		const two = createSnapshotBuilder(testListener, testRoots).build(registry({ a: plain }), contextWith({}));
+		const one = createSnapshotBuilder(testRoots).build(registry({ a: plain }), testListener, contextWith({}));
+		const two = createSnapshotBuilder(testRoots).build(registry({ a: plain }), testListener, contextWith({}));
 		const versions = ({ snapshot }: typeof one) =>
 			[...snapshot.resources.cluster.values()].map(({ version }) => version);
 		expect(versions(one)).toEqual(versions(two));
 	});
 
 	it("takes up a rotated secret as one secret, leaving cluster and scope as they were", () => {
-		const builder = createSnapshotBuilder(testListener, testRoots);
-		const before = builder.build(registry({ a: secretive }), contextWith({ TOKEN: "old" })).snapshot.resources;
-		const after = builder.build(registry({ a: secretive }), contextWith({ TOKEN: "new" })).snapshot.resources;
+		const builder = createSnapshotBuilder(testRoots);
+		const before = builder.build(registry({ a: secretive }), testListener, contextWith({ TOKEN: "old" })).snapshot
+			.resources;
+		const after = builder.build(registry({ a: secretive }), testListener, contextWith({ TOKEN: "new" })).snapshot
+			.resources;
 		const name = "header/a/authorization";
 		expect(after.secret.get(name)?.version).not.toBe(before.secret.get(name)?.version);
 		expect(after.cluster.get("mcp/a")?.version).toBe(before.cluster.get("mcp/a")?.version);
@@ -58,8 +61,9 @@ describe("createSnapshotBuilder", () => {
 	});
 
 	it("serves the others when one server lacks its secret, and says which variable", () => {
-		const { outcomes, snapshot } = createSnapshotBuilder(testListener, testRoots).build(
+		const { outcomes, snapshot } = createSnapshotBuilder(testRoots).build(
 			registry({ a: secretive, b: plain }),
+			testListener,
 			contextWith({}),
 		);
 		expect(outcomes.get("a")).toMatchObject({ state: "unavailable" });

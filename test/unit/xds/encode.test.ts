@@ -57,6 +57,7 @@ describe("encode", () => {
 			'per_connection_buffer_limit_bytes: "5" is no uint32',
 		],
 		["a fraction for an integer", { per_connection_buffer_limit_bytes: 1.5 }, "1.5 is no uint32"],
+		["a negative number for an unsigned one", { per_connection_buffer_limit_bytes: -1 }, "-1 is no uint32"],
 		["one for many", { health_checks: {} }, "Cluster.health_checks: needs a list"],
 		["many for one", { load_assignment: [] }, "Cluster.load_assignment: needs an object"],
 		["both of a oneof", { type: "EDS", cluster_type: { name: "x" } }, "Cluster.cluster_type: excludes type"],

@@ -12,9 +12,9 @@ export function accessLog(destination: string, mcpFilter: boolean): Message[] {
 		server: "%ROUTE_NAME%",
 		method: "%REQ(:METHOD)%",
 		path: "%PATH(NQ:PATH)%",
-		// 2026-07-28 repeats both in headers, so they are known without a look at the body.
-		mcpMethod: mcpFilter ? mcpMetadata("method") : "%REQ(mcp-method)%",
-		mcpTool: mcpFilter ? mcpMetadata("params:name") : "%REQ(mcp-name)%",
+		// 2026-07-28 has both in headers; of older revisions the mcp filter reads them in the body.
+		mcpMethod: `%REQ(mcp-method)%${mcpFilter ? mcpMetadata("method") : ""}`,
+		mcpTool: `%REQ(mcp-name)%${mcpFilter ? mcpMetadata("params:name") : ""}`,
 		status: "%RESPONSE_CODE%",
 		durationMs: "%DURATION%",
 		replica: "%UPSTREAM_HOST%",

@@ -107,35 +107,43 @@ function apiKeys(listener: ListenerIR): Message {
 
 /** Counts the bytes of bodies that declare no length; all others stream through untouched. */
 function bodyLimit(maxBytes: number): Message {
-	const declaresLength = {
-		single_predicate: {
-			input: extension(
-				"request-headers",
-				any("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name: "content-length" }),
-			),
-			value_match: { safe_regex: { google_re2: {}, regex: ".+" } },
-		},
-	};
-	const skip = extension("skip", any("envoy.extensions.filters.common.matcher.action.v3.SkipFilter"));
-	return extension(
-		"envoy.filters.http.buffer",
-		any("envoy.extensions.common.matching.v3.ExtensionWithMatcher", {
-			extension_config: extension(
-				"envoy.filters.http.buffer",
-				any("envoy.extensions.filters.http.buffer.v3.Buffer", { max_request_bytes: maxBytes }),
-			),
-			xds_matcher: { matcher_list: { matchers: [{ predicate: declaresLength, on_match: { action: skip } }] } },
-		}),
-	);
+	const config = any("envoy.extensions.filters.http.buffer.v3.Buffer", { max_request_bytes: maxBytes });
+	return unlessHeader("content-length", "envoy.filters.http.buffer", config);
 }
 
-const mcp = extension(
+/**
+ * Reads method, id and tool name out of the body: the greater part of what the gateway costs a request. Requests of
+ * 2026-07-28 carry method and name as headers, so their bodies are left unread.
+ */
+const mcp = unlessHeader(
+	"mcp-method",
 	"envoy.filters.http.mcp",
 	typedStruct("envoy.extensions.filters.http.mcp.v3.Mcp", {
 		traffic_mode: "PASS_THROUGH",
 		max_request_body_size: mcpParseBytes,
 	}),
 );
+
+/** A filter that is left out where the request has the header. */
+function unlessHeader(header: string, name: string, config: Message): Message {
+	const present = {
+		single_predicate: {
+			input: extension(
+				"request-headers",
+				any("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name: header }),
+			),
+			value_match: { safe_regex: { google_re2: {}, regex: ".+" } },
+		},
+	};
+	const skip = extension("skip", any("envoy.extensions.filters.common.matcher.action.v3.SkipFilter"));
+	return extension(
+		name,
+		any("envoy.extensions.common.matching.v3.ExtensionWithMatcher", {
+			extension_config: extension(name, config),
+			xds_matcher: { matcher_list: { matchers: [{ predicate: present, on_match: { action: skip } }] } },
+		}),
+	);
+}
 
 const cors = extension("envoy.filters.http.cors", any("envoy.extensions.filters.http.cors.v3.Cors"));
 

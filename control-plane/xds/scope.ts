@@ -22,7 +22,7 @@ export function scope(server: ServerIR): Message {
 					name: id,
 					domains: ["*"],
 					...(server.state === "serving"
-						? { retry_policy: retryPolicy, ...corsConfig, routes: routes(server) }
+						? { ...retries(server), ...corsConfig, routes: routes(server) }
 						: { ...corsConfig, routes: [unavailable(id, server.problem)] }),
 				},
 			],
@@ -53,8 +53,7 @@ function routes(server: ServingServer): Message[] {
 		to({ path: `/${id}/`, ...match }, route.path, more),
 		to({ prefix: `/${id}/`, ...match }, prefix, more),
 	];
-	const mayHaveNeighbours = server.upstream.endpoints.length > 1 || server.upstream.discovery === "dns";
-	const pinned = route.sessionAffinity && mayHaveNeighbours ? all(inSession, { retry_policy: noRetry }) : [];
+	const pinned = route.sessionAffinity && mayHaveReplicas(server) ? all(inSession, { retry_policy: noRetry }) : [];
 	return [...pinned, ...all({}, {})];
 }
 
@@ -65,6 +64,15 @@ function unavailable(id: string, problem: string): Message {
 		match: { prefix: "/" },
 		direct_response: { status: catalogue.server_unavailable.status, body: { inline_string: problem } },
 	};
+}
+
+function mayHaveReplicas({ upstream }: ServingServer): boolean {
+	return upstream.endpoints.length > 1 || upstream.discovery === "dns";
+}
+
+/** Where there is no other replica, a retry is only work that Envoy does for each request. */
+function retries(server: ServingServer): Message {
+	return mayHaveReplicas(server) ? { retry_policy: retryPolicy } : {};
 }
 
 const inSession: Message = { headers: [{ name: "mcp-session-id", present_match: true }] };

@@ -9,12 +9,13 @@ import { filters } from "./filters.ts";
 import { latency } from "./latency.ts";
 import { reload } from "./reload.ts";
 import { type BenchOptions, type Section, sectionText } from "./report.ts";
+import { scale } from "./scale.ts";
 import { start } from "./start.ts";
 import { throughput } from "./throughput.ts";
 
 /** `npm run bench -- [--quick] [SECTION...]`: measures, prints tables, writes JSON. Slowness is never an exit code. */
 
-const usual = { throughput, reload, start, latency };
+const usual = { throughput, reload, start, scale, latency };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });

@@ -1,7 +1,13 @@
 import { Connection } from "./connection.ts";
 
 /** A POST as an MCP client sends it, as bytes. */
-export function postBytes(path: string, message: object, session?: string): Buffer {
+export function postBytes(
+	path: string,
+	message: object,
+	session?: string,
+	revision = "2025-11-25",
+	more: readonly string[] = [],
+): Buffer {
 	const body = JSON.stringify(message);
 	return Buffer.from(
 		[
@@ -11,7 +17,8 @@ export function postBytes(path: string, message: object, session?: string): Buff
 			"content-type: application/json",
 			"accept: application/json, text/event-stream",
 			"authorization: Bearer 0123456789abcdef0123456789abcdef",
-			"mcp-protocol-version: 2025-11-25",
+			`mcp-protocol-version: ${revision}`,
+			...more,
 			...(session === undefined ? [] : [`mcp-session-id: ${session}`]),
 			`content-length: ${Buffer.byteLength(body)}`,
 			"",
@@ -58,4 +65,15 @@ export async function callInSession(port: number, path: string): Promise<Buffer>
 	} finally {
 		connection.close();
 	}
+}
+
+/** The same call as a client of 2026-07-28 sends it: no session, method and name in headers too. */
+export function modernCallBytes(path: string): Buffer {
+	const _meta = {
+		...toolCall.params._meta,
+		"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+		"io.modelcontextprotocol/clientCapabilities": {},
+	};
+	const headers = ["mcp-method: tools/call", `mcp-name: ${toolCall.params.name}`];
+	return postBytes(path, { ...toolCall, params: { ...toolCall.params, _meta } }, undefined, "2026-07-28", headers);
 }

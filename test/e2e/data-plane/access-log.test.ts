@@ -49,6 +49,20 @@ describe("with the mcp filter", () => {
 		});
 	});
 
+	test("of 2026-07-28 method and name are told by the headers", async () => {
+		const call = toolCall("add_note", 1, {});
+		const headers = { ...(call.headers as Record<string, string>), "mcp-method": "tools/call", "mcp-name": "add_note" };
+		await callAs(gateway, "log-modern", "/s", { ...call, headers });
+		const [line] = await logged(gateway, "log-modern");
+		expect(line).toMatchObject({ mcpMethod: "tools/call", mcpTool: "add_note" });
+	});
+
+	test("what is no call of a tool has neither", async () => {
+		await callAs(gateway, "log-get", "/s", { method: "GET" });
+		const [line] = await logged(gateway, "log-get");
+		expect([line?.["mcpMethod"] ?? "", line?.["mcpTool"] ?? ""]).toEqual(["", ""]);
+	});
+
 	test("an error of the gateway is logged too", async () => {
 		await callAs(gateway, "log-2", "/nosuch", toolCall("echo"));
 		const [line] = await logged(gateway, "log-2");

@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startLoad, startUpstream } from "./child.ts";
+import { callBytes } from "./mcp-request.ts";
+import { countsText, median } from "./numbers.ts";
+import { rssMegabytes } from "./process-usage.ts";
+import type { BenchOptions, Section } from "./report.ts";
+import { measureRounds, ratio, type Target } from "./rounds.ts";
+import { gatewayOf } from "./throughput.ts";
+
+const many = 10_000;
+
+/** Whether the number of servers costs a request anything: the only one against the first and the last of many. */
+export async function scale({ quick, progress }: BenchOptions): Promise<Section> {
+	const folder = await mkdtemp(join(tmpdir(), "bench-"));
+	const closing: (() => unknown)[] = [() => rm(folder, { recursive: true })];
+	try {
+		const upstream = await startUpstream(1);
+		closing.push(upstream.close);
+		const load = startLoad();
+		closing.push(load.close);
+		const start = async (servers: number) => {
+			progress(`scale: starts with ${servers} servers`);
+			const startedAt = performance.now();
+			const gateway = await gatewayOf(servers, upstream.ports[0]!, join(folder, `${servers}.log`));
+			closing.push(() => gateway.stop());
+			const readyMs = performance.now() - startedAt;
+			const { envoy = 0, "control-plane": plane = 0 } = await gateway.children();
+			return { pid: envoy, plane, port: Number(new URL(gateway.url).port), readyMs };
+		};
+		const small = await start(1);
+		const large = await start(many);
+		const targets: Target[] = [
+			{ name: "the only server", ...small, request: callBytes("/server-0") },
+			{ name: `first of ${many}`, ...large, request: callBytes("/server-0") },
+			{ name: `last of ${many}`, ...large, request: callBytes(`/server-${many - 1}`) },
+		];
+		const measured = await measureRounds(load, targets, {
+			rounds: quick ? 8 : 30,
+			ms: 500,
+			connections: 32,
+			progress: (line) => progress(`scale: ${line}`),
+		});
+		const only = measured[0]!;
+		const last = ratio(measured[2]!.perSecond, only.perSecond);
+		const rows = measured.map(({ name, perSecond, micros, statuses }) => [
+			name,
+			median(perSecond).toFixed(0),
+			ratio(perSecond, only.perSecond).toFixed(3),
+			median(micros).toFixed(1),
+			countsText(statuses),
+		]);
+		const memory = `Envoy ${rssMegabytes(large.pid).toFixed(0)} MB, control plane ${rssMegabytes(large.plane).toFixed(0)} MB`;
+		return {
+			title: `scale: ${many} servers ready after ${(large.readyMs / 1000).toFixed(1)} s; ${memory}`,
+			rows: [["target", "requests/s", "of the only one", "CPU µs/request", "statuses"], ...rows],
+			bars: [{ name: `last of ${many}`, measured: last.toFixed(3), bar: "≥ 0.9 of the only one", met: last >= 0.9 }],
+			data: { measured, readyMs: large.readyMs },
+		};
+	} finally {
+		for (const close of closing.reverse()) await close();
+	}
+}

@@ -6,7 +6,7 @@ import { startLoad, startUpstream } from "./child.ts";
 import { startEnvoy } from "./envoy.ts";
 import { bareRoute, endpoint, staticRoute } from "./envoy-config.ts";
 import { callInSession, modernCallBytes } from "./mcp-request.ts";
-import { countsText, median } from "./numbers.ts";
+import { addCounts, countsText, median } from "./numbers.ts";
 import type { Bar, BenchOptions, Section } from "./report.ts";
 import { type Measured, measureRounds, ratio, type Target } from "./rounds.ts";
 
@@ -23,37 +23,42 @@ export async function throughput({ quick, progress }: BenchOptions): Promise<Sec
 		const load = startLoad();
 		closing.push(load.close);
 		const gateway = async (servers: number) => {
-			const started = await gatewayOf(servers, port, join(folder, `${servers}.log`));
-			closing.push(() => started.stop());
-			return { pid: (await started.children())["envoy"] ?? 0, port: Number(new URL(started.url).port) };
+			const up = await gatewayOf(servers, port, join(folder, `${servers}.log`));
+			closing.push(() => up.stop());
+			return { pid: (await up.children())["envoy"] ?? 0, port: Number(new URL(up.url).port) };
 		};
 		const envoy = async (config: Parameters<typeof startEnvoy>[1]) => {
-			const started = await startEnvoy(folder, config);
-			closing.push(started.close);
-			return started;
+			const one = await startEnvoy(folder, config);
+			closing.push(one.close);
+			return one;
 		};
-		const all = [
-			["gateway, 1 server", await gateway(1)],
-			["gateway, 300 servers", await gateway(300)],
-			["static route, same filters", await envoy((own) => staticRoute(own, port, join(folder, "static.log")))],
-			["bare route", await envoy((own) => bareRoute(own, port))],
-		] as const;
+		const started: [string, { pid: number; port: number }][] = [];
+		// Two processes of each kind: what one process' place in memory and on the cores does to it is a tenth either way.
+		for (let instance = 0; instance < 2; instance++) {
+			started.push(["gateway, 1 server", await gateway(1)]);
+			started.push(["gateway, 300 servers", await gateway(300)]);
+			started.push([
+				"static route, same filters",
+				await envoy((own) => staticRoute(own, port, `${folder}/static.log`)),
+			]);
+			started.push(["bare route", await envoy((own) => bareRoute(own, port))]);
+		}
 		const groups: Group[] = [];
 		for (const revision of ["2025-11-25", "2026-07-28"] as const) {
 			const targets: Target[] = [];
-			for (const [name, { pid, port }] of all) {
+			for (const [name, { pid, port }] of started) {
 				const request = revision === "2025-11-25" ? await callInSession(port, path) : modernCallBytes(path);
 				targets.push({ name, pid, port, request });
 			}
 			for (const connections of [1, 32]) {
 				const what = `${revision}, ${connections} connections`;
 				const measured = await measureRounds(load, targets, {
-					rounds: quick ? 8 : 24,
+					rounds: quick ? 6 : 16,
 					ms: 400,
 					connections,
 					progress: (line) => progress(`throughput: ${what}, ${line}`),
 				});
-				groups.push({ what, measured });
+				groups.push({ what, measured: mergedByName(measured) });
 			}
 		}
 		return section(groups);
@@ -69,6 +74,19 @@ export function gatewayOf(servers: number, port: number, accessLog: string): Pro
 		registry: Object.fromEntries(ids.map((id) => [id, endpoint(port, "/mcp")])),
 		args: ["--concurrency", "1", "--access-log", accessLog],
 	});
+}
+
+/** Puts the rounds of processes of the same kind behind one another, so that the n-th ones stay pairs. */
+function mergedByName(measured: readonly Measured[]): Measured[] {
+	const merged = new Map<string, Measured>();
+	for (const one of measured) {
+		const into = merged.get(one.name) ?? { name: one.name, perSecond: [], micros: [], statuses: {} };
+		into.perSecond.push(...one.perSecond);
+		into.micros.push(...one.micros);
+		addCounts(into.statuses, one.statuses);
+		merged.set(one.name, into);
+	}
+	return [...merged.values()];
 }
 
 /** What all targets did with one kind of call at one number of connections. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { startLoad, startUpstream } from "./child.ts";
 import { callBytes } from "./mcp-request.ts";
 import { countsText, median } from "./numbers.ts";
+import { pin } from "./pin.ts";
 import { rssMegabytes } from "./process-usage.ts";
 import type { BenchOptions, Section } from "./report.ts";
 import { measureRounds, ratio, type Target } from "./rounds.ts";
@@ -15,6 +16,8 @@ const many = 10_000;
 export async function scale({ quick, progress }: BenchOptions): Promise<Section> {
 	const folder = await mkdtemp(join(tmpdir(), "bench-"));
 	const closing: (() => unknown)[] = [() => rm(folder, { recursive: true })];
+	// Children begin where their parent is: load, upstream and control planes here, the Envoys go elsewhere.
+	pin(process.pid, "load");
 	try {
 		const upstream = await startUpstream(1);
 		closing.push(upstream.close);
@@ -31,6 +34,7 @@ export async function scale({ quick, progress }: BenchOptions): Promise<Section>
 		};
 		const small = await start(1);
 		const large = await start(many);
+		for (const { pid } of [small, large]) pin(pid, "measured");
 		const targets: Target[] = [
 			{ name: "the only server", ...small, request: callBytes("/server-0") },
 			{ name: `first of ${many}`, ...large, request: callBytes("/server-0") },

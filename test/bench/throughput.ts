@@ -7,6 +7,7 @@ import { startEnvoy } from "./envoy.ts";
 import { bareRoute, endpoint, staticRoute } from "./envoy-config.ts";
 import { callInSession, modernCallBytes } from "./mcp-request.ts";
 import { addCounts, countsText, median } from "./numbers.ts";
+import { pin } from "./pin.ts";
 import type { Bar, BenchOptions, Section } from "./report.ts";
 import { type Measured, measureRounds, ratio, type Target } from "./rounds.ts";
 
@@ -16,6 +17,8 @@ const path = "/server-0";
 export async function throughput({ quick, progress }: BenchOptions): Promise<Section> {
 	const folder = await mkdtemp(join(tmpdir(), "bench-"));
 	const closing: (() => unknown)[] = [() => rm(folder, { recursive: true })];
+	// Children begin where their parent is: load, upstream and control planes here, the Envoys go elsewhere.
+	pin(process.pid, "load");
 	try {
 		const upstream = await startUpstream(1);
 		closing.push(upstream.close);
@@ -43,6 +46,7 @@ export async function throughput({ quick, progress }: BenchOptions): Promise<Sec
 			]);
 			started.push(["bare route", await envoy((own) => bareRoute(own, port))]);
 		}
+		for (const [, { pid }] of started) pin(pid, "measured");
 		const groups: Group[] = [];
 		for (const revision of ["2025-11-25", "2026-07-28"] as const) {
 			const targets: Target[] = [];

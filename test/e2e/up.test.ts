@@ -128,7 +128,6 @@ describe("mcp-gateway up", { timeout: 60_000 }, () => {
 			waitForReady: false,
 			args: ["--concurrency", "99999999999"],
 		});
-		running.delete(gateway);
 		await gateway.waitForEvent("failed");
 		await eventually("all processes gone", () => gateway.descendants().length === 0);
 		expect(gateway.output()).toContain("envoy does not start");

@@ -3,7 +3,10 @@ import { any, extension, type Json, type Message } from "./message.ts";
 /** Dynamic metadata that Envoy's mcp filter leaves of a request's body. */
 export const mcpMetadata = (path: string): string => `%DYNAMIC_METADATA(envoy.filters.http.mcp:${path})%`;
 
-/** One JSON line per request; to stdout (`-`), nowhere (`off`) or to a file. Queries are left out: they may hold secrets. */
+/**
+ * One JSON line per request, of what is needed to follow it: each further field costs about a microsecond of Envoy's CPU.
+ * Goes to stdout (`-`), nowhere (`off`) or to a file. Queries are left out: they may hold secrets.
+ */
 export function accessLog(destination: string, mcpFilter: boolean): Message[] {
 	if (destination === "off") return [];
 	const json_format: Record<string, Json> = {
@@ -19,11 +22,7 @@ export function accessLog(destination: string, mcpFilter: boolean): Message[] {
 		durationMs: "%DURATION%",
 		replica: "%UPSTREAM_HOST%",
 		requestId: "%REQ(x-request-id)%",
-		bytesIn: "%BYTES_RECEIVED%",
-		bytesOut: "%BYTES_SENT%",
-		flags: "%RESPONSE_FLAGS%",
 		details: "%RESPONSE_CODE_DETAILS%",
-		client: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
 	};
 	const log_format = { json_format, omit_empty_values: true };
 	// Not the file /dev/stdout: that cannot be opened where stdout is a socket, as under systemd or a Node parent.

@@ -82,6 +82,7 @@ function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
 		state: "serving",
 		upstream,
 		route: {
+			transport: server.transport ?? "streamable-http",
 			path: first.url.pathname,
 			requestTimeoutMs: server.timeouts.requestMs,
 			idleTimeoutMs: server.timeouts.idleMs,
@@ -106,7 +107,14 @@ function buildStdio(server: StdioServer, context: BuildContext): ServerIR {
 			headers: [],
 		},
 		// The bridge serves every stdio server under its id, as the gateway itself does.
-		route: { path: `/${server.id}`, requestTimeoutMs: 0, idleTimeoutMs: 0, rewriteHost: false, sessionAffinity: true },
+		route: {
+			transport: "streamable-http",
+			path: `/${server.id}`,
+			requestTimeoutMs: 0,
+			idleTimeoutMs: 0,
+			rewriteHost: false,
+			sessionAffinity: true,
+		},
 	};
 }
 

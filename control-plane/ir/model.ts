@@ -49,6 +49,8 @@ export interface UpstreamIR {
 
 /** How requests to a server are sent on. */
 export interface RouteIR {
+	/** `sse` is HTTP+SSE of 2024-11-05: `path` is where the stream is, messages go wherever its `endpoint` event says. */
+	readonly transport: "streamable-http" | "sse";
 	/** Path of the endpoint that `/<id>` stands for, beginning with `/`. */
 	readonly path: string;
 	/** Milliseconds; 0 is off. */

@@ -57,7 +57,6 @@ const IGNORED = new Set(
 const TYPES: Readonly<Record<string, string>> = {
 	local: "stdio",
 	remote: "http",
-	sse: "http",
 	"streamable-http": "http",
 	streamableHttp: "http",
 	streamable_http: "http",
@@ -67,7 +66,6 @@ export interface ForeignEntry {
 	readonly raw: RawEntry;
 	/** Keys that are not honoured. */
 	readonly ignored: readonly string[];
-	readonly sse: boolean;
 }
 
 /** Values that other tools take for an environment variable: VS Code has numbers, and null for "not set". */
@@ -88,14 +86,14 @@ export function fromForeign(entry: RawEntry): ForeignEntry | undefined {
 	for (const [key, value] of Object.entries(entry)) {
 		if (key === "disabled" || key === "enabled") continue;
 		if (key === "env" && isMap(value)) raw["env"] = foreignEnv(value);
+		else if (key === "transport" || key === "transportType") raw["type"] ??= value;
 		else if (NATIVE_KEYS.has(key)) raw[key] = value;
 		else if (key === "serverUrl" || key === "httpUrl") raw["url"] ??= value;
-		else if (key === "transport" || key === "transportType") raw["type"] ??= value;
 		// A key that is nearly one of ours is a slip of the pen; the schema says so.
 		else if (!IGNORED.has(key) && suggest(key, [...NATIVE_KEYS]) !== undefined) raw[key] = value;
 		else ignored.push(key);
 	}
 	const type = raw["type"];
 	if (typeof type === "string" && Object.hasOwn(TYPES, type)) raw["type"] = TYPES[type];
-	return { raw, ignored, sse: type === "sse" };
+	return { raw, ignored };
 }

@@ -47,7 +47,7 @@ export function parseEntry(id: string, value: unknown, wrapper: Wrapper): EntryR
 		const message = "A server must be a map such as `{endpoint: http://host:8080/mcp}`.";
 		return { ok: false, faults: [...faults, { path: [], at: "value", message }] };
 	}
-	const foreign = wrapper === undefined ? { raw: value, ignored: [], sse: false } : fromForeign(value);
+	const foreign = wrapper === undefined ? { raw: value, ignored: [] } : fromForeign(value);
 	if (foreign === undefined) return faults.length === 0 ? { ok: true, server: undefined } : { ok: false, faults };
 	const { kind, faults: combined } = kindOf(foreign.raw);
 	faults.push(...combined);
@@ -55,8 +55,6 @@ export function parseEntry(id: string, value: unknown, wrapper: Wrapper): EntryR
 	const { server, issues } = serverOf(kind, id, foreign.raw);
 	faults.push(...faultsOf(issues, foreign.raw, knownKeys(kind)));
 	if (server === undefined || faults.length > 0) return { ok: false, faults };
-	if (server.type === "k8s" || (foreign.ignored.length === 0 && !foreign.sse)) return { ok: true, server };
-	const ignored = foreign.ignored.length > 0 ? { ignored: foreign.ignored } : {};
-	if (server.type === "stdio") return { ok: true, server: { ...server, ...ignored } };
-	return { ok: true, server: { ...server, ...ignored, ...(foreign.sse && { transport: "sse" as const }) } };
+	if (server.type === "k8s" || foreign.ignored.length === 0) return { ok: true, server };
+	return { ok: true, server: { ...server, ignored: foreign.ignored } };
 }

@@ -162,12 +162,21 @@ const DEFAULT_TLS = tls.parse({});
 
 /** The keys of an HTTP entry as the file has them. */
 export const httpFields = z.strictObject({
-	type: z.enum(["http", "streamable-http"]).optional().describe("Kind of the server; may be left out."),
+	type: z
+		.enum(["http", "streamable-http", "sse"])
+		.optional()
+		.describe("Kind of the server; may be left out. `sse` is the same as `transport: sse`."),
 	endpoint: url
 		.optional()
 		.describe("URL of the server's MCP endpoint: http or https, no query. May hold placeholders."),
 	endpoints: endpoints.optional().describe("URLs of the server's replicas; all have the same scheme and path."),
 	url: url.optional().describe("The same as `endpoint`, as other tools call it."),
+	transport: z
+		.enum(["streamable-http", "sse"], { error: "must be `streamable-http` or `sse`." })
+		.optional()
+		.describe(
+			"`sse`: the endpoint is the stream of a server that speaks HTTP+SSE (2024-11-05). Default streamable-http.",
+		),
 	loadBalancer: z
 		.enum(["round-robin", "least-request", "random"], { error: LB_RULE })
 		.default("round-robin")
@@ -202,6 +211,7 @@ export const httpEntry = httpFields
 		return {
 			type: "http",
 			endpoints: list.map((one) => (typeof one === "string" ? { url: one, weight: 1 } : one)),
+			...((entry.type === "sse" || entry.transport === "sse") && { transport: "sse" as const }),
 			loadBalancer: entry.loadBalancer,
 			headers: entry.headers,
 			...(entry.healthCheck !== undefined && { healthCheck: entry.healthCheck }),

@@ -6,7 +6,13 @@ import { didYouMean, suggest } from "./suggest.ts";
 /** An entry as the file has it. */
 export type RawEntry = Readonly<Record<string, unknown>>;
 
-const TYPES: Readonly<Record<string, Kind>> = { http: "http", "streamable-http": "http", stdio: "stdio", k8s: "k8s" };
+const TYPES: Readonly<Record<string, Kind>> = {
+	http: "http",
+	"streamable-http": "http",
+	sse: "http",
+	stdio: "stdio",
+	k8s: "k8s",
+};
 
 /** The keys that say where a server is; an entry has exactly one of them. */
 const PLACE: Readonly<Record<string, Kind>> = {
@@ -58,6 +64,11 @@ function combinationFaults(kind: Kind, raw: RawEntry, places: readonly string[])
 	if (kind === "http" && first !== undefined && Object.hasOwn(raw, "tls") && !usesHttps(raw)) {
 		const message = "`tls` needs `https:` endpoints; these are not.";
 		faults.push({ path: ["tls"], at: "key", message });
+	}
+	const speaks = raw["type"] === "streamable-http" || raw["type"] === "sse" ? raw["type"] : undefined;
+	if (speaks !== undefined && Object.hasOwn(raw, "transport") && raw["transport"] !== speaks) {
+		const message = `\`type\` says \`${speaks}\`, so \`transport\` must say the same. Remove one of them.`;
+		faults.push({ path: ["transport"], at: "key", message });
 	}
 	return faults;
 }

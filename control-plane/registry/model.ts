@@ -70,7 +70,7 @@ export interface HttpServer {
 	readonly hostHeader?: "preserve" | "rewrite";
 	/** Pin a session to the replica that opened it. Left out: true, but false for one `https:` endpoint with a DNS name. */
 	readonly sessionAffinity?: boolean;
-	/** The file asks for the legacy HTTP+SSE transport (`type: sse` in other tools' files). Left out: Streamable HTTP. */
+	/** `sse`: the endpoint is the stream of a server that speaks HTTP+SSE (2024-11-05). Left out: Streamable HTTP. */
 	readonly transport?: "sse";
 	/** Keys of another tool's file that the gateway does not honour, to be shown to the person. */
 	readonly ignored?: readonly string[];

@@ -11,6 +11,14 @@ export const malformed: readonly {
 		text: "# only a comment\n",
 		errors: ["1:1: The file is empty. Write servers into it, or `{}` for none."],
 	},
+	{
+		file: "r.yaml",
+		text: "a: {type: sse, url: http://a/sse, transport: streamable-http}\nb: {url: http://b, transport: websocket}\n",
+		errors: [
+			"1:35: `type` says `sse`, so `transport` must say the same. Remove one of them.",
+			"2:31: `transport` must be `streamable-http` or `sse`.",
+		],
+	},
 	{ file: "r.json", text: "  \n", errors: ["1:1: The file is empty. Write servers into it, or `{}` for none."] },
 	{
 		file: "r.json",
@@ -445,7 +453,7 @@ export const malformed: readonly {
 		file: "r.yaml",
 		text: "a: {endpoint: http://a, colour: red}\n",
 		errors: [
-			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `hostHeader`, `sessionAffinity`.",
+			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `transport`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `hostHeader`, `sessionAffinity`.",
 		],
 	},
 	{

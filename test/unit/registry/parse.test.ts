@@ -86,6 +86,16 @@ describe("the gateway's own format", () => {
 		});
 	});
 
+	test("legacy HTTP+SSE, by `type` or by `transport`", () => {
+		const text =
+			"a: {type: sse, url: http://a/sse}\nb: {endpoint: http://b/sse, transport: sse}\nc: {url: http://c, transport: streamable-http}";
+		expect(yaml(text)).toEqual({
+			a: { ...http("a", "http://a/sse"), transport: "sse" },
+			b: { ...http("b", "http://b/sse"), transport: "sse" },
+			c: http("c", "http://c"),
+		});
+	});
+
 	test("every field of an http entry", () => {
 		const text = `
 a:
@@ -173,6 +183,8 @@ describe("files of other tools", () => {
 				old: { type: "sse", url: "https://a/sse" },
 				cline: { type: "streamableHttp", url: "https://a/mcp" },
 				windsurf: { serverUrl: "https://a/mcp" },
+				cherry: { transport: "sse", url: "https://a/sse" },
+				local: { transport: "stdio", command: "x" },
 			},
 		};
 		expect(json(file)).toEqual({
@@ -181,6 +193,8 @@ describe("files of other tools", () => {
 			old: { ...http("old", "https://a/sse"), transport: "sse" },
 			cline: http("cline", "https://a/mcp"),
 			windsurf: http("windsurf", "https://a/mcp"),
+			cherry: { ...http("cherry", "https://a/sse"), transport: "sse" },
+			local: stdio("local", "x"),
 		});
 		expect(json({ mcpServers: {} })).toEqual({});
 	});

@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
 import type { Logger } from "pino";
 import { startAdminApi } from "./admin/server.ts";
+import { tokenSource } from "./admin/token.ts";
 import { type AdsServer, startAdsServer } from "./ads/server.ts";
 import { isLoopback, parseAddress } from "./cli/address.ts";
+import { version } from "./cli/version.ts";
 import type { BuildContext } from "./ir/build.ts";
 import type { ListenerIR } from "./ir/model.ts";
 import { readApiKeys } from "./registry/api-keys.ts";
@@ -19,6 +21,8 @@ export interface ControlPlaneOptions {
 	/** Where Envoy shall listen for clients. */
 	readonly listen: { readonly host: string; readonly port: number };
 	readonly admin: { readonly host: string; readonly port: number };
+	/** File with the admin API's token; the environment may hold it instead. */
+	readonly adminTokenFile?: string;
 	/** Addresses of the stdio bridge's workers. */
 	readonly bridges: readonly string[];
 	readonly envoyAdmin?: string;
@@ -101,7 +105,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		bridges,
 		processes: options.processes ?? (() => []),
 	};
-	const admin = await startAdminApi({ ...options.admin, status });
+	const admin = await startAdminApi({
+		...options.admin,
+		loopback: isLoopback(options.admin),
+		token: tokenSource(options.adminTokenFile, process.env),
+		version: version(),
+		status,
+		log,
+	});
 
 	return {
 		xds: ads.address,

@@ -1,43 +1,59 @@
 import fastify, { type FastifyInstance } from "fastify";
-import { isReady, readStatus, type StatusDeps } from "../status/status.ts";
+import type { StatusDeps } from "../status/status.ts";
+import { AdminError, answerErrors } from "./errors.ts";
+import { guard } from "./guard.ts";
+import { describe } from "./openapi.ts";
+import { statusRoutes } from "./status-routes.ts";
+import type { TokenSource } from "./token.ts";
 
-export interface AdminOptions {
-	readonly host: string;
-	readonly port: number;
+export interface AdminDeps {
+	/** Only this machine can connect. */
+	readonly loopback: boolean;
+	/** Undefined on loopback only: everyone who can connect may then do everything. */
+	readonly token: TokenSource | undefined;
+	/** The gateway's version, for the description. */
+	readonly version: string;
 	readonly status: StatusDeps;
+	readonly log: { error(fields: object, message: string): void };
 }
 
-/** Names under which a loopback admin API answers; any other Host is a web page that rebinds its DNS name. */
-const loopbackHost = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i;
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** The admin API without a socket: tests use `inject()`. */
-export function createAdminApi(status: StatusDeps): FastifyInstance {
-	const api = fastify({ logger: false, routerOptions: { maxParamLength: 200 } });
-	api.addHook("onRequest", async (request, reply) => {
-		if (!loopbackHost.test(request.headers.host ?? "")) {
-			await reply.code(403).send({ error: "host_denied", message: "The admin API answers on loopback names only." });
-		} else if (request.headers.origin !== undefined) {
-			await reply.code(403).send({ error: "origin_denied", message: "The admin API is not for web pages." });
-		}
-	});
-	api.get("/healthz", async () => ({ status: "ok" }));
-	api.get("/readyz", async (_request, reply) => {
-		const ready = isReady(status.ads);
-		return reply.code(ready ? 200 : 503).send({ ready });
-	});
-	api.get("/v1/status", async () => readStatus(status));
-	api.get("/v1/servers", async () => (await readStatus(status)).servers);
-	api.get<{ Params: { id: string } }>("/v1/servers/:id", async (request, reply) => {
-		const server = (await readStatus(status)).servers.find(({ id }) => id === request.params.id);
-		if (server !== undefined) return server;
-		return reply.code(404).send({ error: "unknown_server", message: `There is no server ${request.params.id}.` });
+export function createAdminApi(deps: AdminDeps): FastifyInstance {
+	const api = fastify({ logger: false, routerOptions: { maxParamLength: 200 }, bodyLimit: 32 * 1024 * 1024 });
+	answerErrors(api, deps.log);
+	guard(api, deps);
+	describe(api, deps.version);
+	api.register(async (routes) => {
+		const taken = new Map<string, string[]>();
+		routes.addHook("onRoute", ({ url, method }) => {
+			taken.set(url, [taken.get(url) ?? [], method].flat());
+		});
+		routes.get("/openapi.json", { schema: { hide: true } }, () => api.swagger());
+		statusRoutes(routes, deps.status);
+		for (const [url, allowed] of [...taken]) refuseOthers(routes, url, allowed);
 	});
 	return api;
 }
 
+/** https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6 */
+function refuseOthers(api: FastifyInstance, url: string, allowed: readonly string[]): void {
+	api.route({
+		method: methods.filter((method) => !allowed.includes(method)),
+		url,
+		schema: { hide: true },
+		handler: () => {
+			throw new AdminError("method_not_allowed", undefined, {}, { allow: allowed.join(", ") });
+		},
+	});
+}
+
 /** Listens. @throws Error where the address cannot be bound. */
-export async function startAdminApi({ host, port, status }: AdminOptions): Promise<FastifyInstance> {
-	const api = createAdminApi(status);
-	await api.listen({ host, port });
+export async function startAdminApi(
+	deps: AdminDeps & { readonly host: string; readonly port: number },
+): Promise<FastifyInstance> {
+	const api = createAdminApi(deps);
+	await api.listen({ host: deps.host, port: deps.port });
 	return api;
 }

@@ -1,13 +1,11 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import yargs from "yargs";
 import { suggest } from "../registry/suggest.ts";
 import type { Command } from "./command.ts";
 import { commands, serversCommands } from "./commands/index.ts";
 import { CliError, usage } from "./errors.ts";
 import { surviveClosedOutput } from "./output.ts";
-import { root } from "./paths.ts";
 import { coloursFor } from "./text.ts";
+import { version } from "./version.ts";
 
 const serversNames = serversCommands.map(({ name }) => name.replace("servers ", ""));
 
@@ -33,7 +31,10 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 		.help()
 		.alias("help", "h")
 		.wrap(Math.min(110, process.stdout.columns ?? 100))
-		.epilog("Exit codes: 0 done, 1 what was asked for is faulty or failed, 2 wrong usage.")
+		.epilog(
+			"A running gateway has an admin API at --admin (127.0.0.1:9090); its GET /openapi.json describes it.\n" +
+				"Exit codes: 0 done, 1 what was asked for is faulty or failed, 2 wrong usage.",
+		)
 		.example("$0 up", "serve ./mcp-gateway.yaml, or the example")
 		.example("$0 servers add docs https://mcp.example.com/mcp", "add a server to the registry")
 		.exitProcess(false)
@@ -108,11 +109,6 @@ function findCommand(argv: readonly string[]): Command | undefined {
 
 function allNames(): string[] {
 	return [...commands.map(({ name }) => name), "servers", "completion"];
-}
-
-function version(): string {
-	const text: { version?: unknown } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-	return String(text.version);
 }
 
 if (import.meta.main) await start();

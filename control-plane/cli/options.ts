@@ -24,7 +24,12 @@ export const adminOption = {
 		type: "string",
 		requiresArg: true,
 		default: "127.0.0.1:9090",
-		describe: "HOST:PORT of the admin API, this machine only",
+		describe: "HOST:PORT of the admin API; beyond this machine it needs a token",
+	},
+	"admin-token-file": {
+		type: "string",
+		requiresArg: true,
+		describe: "File with the admin API's token [default: $MCP_GATEWAY_ADMIN_TOKEN, else none on loopback]",
 	},
 } as const satisfies Record<string, Options>;
 

@@ -34,6 +34,7 @@ export function controlPlaneChild(deps: {
 		...options.allowOrigin.flatMap((origin) => ["--allow-origin", origin]),
 		...options.allowHost.flatMap((host) => ["--allow-host", host]),
 		...(options.apiKeyFile === undefined ? [] : ["--api-key-file", absolute(options.apiKeyFile)]),
+		...(options.adminTokenFile === undefined ? [] : ["--admin-token-file", absolute(options.adminTokenFile)]),
 		...(options.insecure ? ["--insecure"] : []),
 		...(options.mcpFilter ? [] : ["--no-mcp-filter"]),
 	];

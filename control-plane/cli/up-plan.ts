@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { isIP } from "node:net";
 import type { EnvoyLogLevel } from "../../envoy/process.ts";
+import { TOKEN_VARIABLE, tokenSource } from "../admin/token.ts";
 import { formatAddress, isLoopback, parseTcp, type TcpAddress } from "./address.ts";
 import { failure, usage } from "./errors.ts";
 
@@ -8,6 +9,7 @@ import { failure, usage } from "./errors.ts";
 export interface ServingOptions {
 	readonly listen: string;
 	readonly admin: string;
+	readonly adminTokenFile?: string | undefined;
 	readonly insecure: boolean;
 	readonly apiKeyFile?: string | undefined;
 	readonly allowOrigin: readonly string[];
@@ -34,7 +36,7 @@ export interface UpOptions extends ServingOptions {
 }
 
 /** Checks how the gateway is to be reached; throws a usage error for what would be unsafe or cannot be. */
-export function checkServing(options: ServingOptions): Serving {
+export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): Serving {
 	const listen = tcp(options.listen, "--listen");
 	const admin = tcp(options.admin, "--admin");
 	if (!isLoopback(listen) && options.apiKeyFile === undefined && !options.insecure) {
@@ -43,10 +45,17 @@ export function checkServing(options: ServingOptions): Serving {
 				"Name a file with the key that clients must send (--api-key-file FILE), or say --insecure if something else protects it.",
 		);
 	}
-	if (!isLoopback(admin)) {
+	const token = tokenSource(options.adminTokenFile, env);
+	if (!isLoopback(admin) && token === undefined) {
 		throw usage(
-			`--admin ${options.admin} is refused: the admin API has no login yet, so it stays on this machine (127.0.0.1:PORT).`,
+			`--admin ${options.admin} is refused: beyond this machine the admin API needs a token. ` +
+				`Name a file that holds one (--admin-token-file FILE), set ${TOKEN_VARIABLE}, or stay on 127.0.0.1:PORT.`,
 		);
+	}
+	try {
+		token?.();
+	} catch (error) {
+		throw failure(`The admin API's token cannot be read: ${(error as Error).message}.`);
 	}
 	if (listen.port !== 0 && formatAddress(listen) === formatAddress(admin)) {
 		throw usage(`--listen and --admin are both ${formatAddress(listen)}; they need different ports.`);

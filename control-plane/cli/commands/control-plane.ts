@@ -41,7 +41,7 @@ export const controlPlane = command({
 		["bootstrap > envoy.yaml && envoy -c envoy.yaml", "the Envoy that belongs to it"],
 	],
 	run: async (args) => {
-		const serving = checkServing(args);
+		const serving = checkServing(args, process.env);
 		const { file } = chooseRegistry(args.registry, process.cwd());
 		for (const [option, text] of [["--xds", args.xds], ...args.bridge.map((bridge) => ["--bridge", bridge])] as const) {
 			checkAddress(option ?? "", text ?? "", option === "--xds" && !args.insecure);
@@ -66,6 +66,7 @@ export const controlPlane = command({
 			maxBodyBytes: serving.maxBodyBytes,
 			mcpFilter: args["mcp-filter"],
 			accessLog: args["access-log"],
+			...(args["admin-token-file"] === undefined ? {} : { adminTokenFile: args["admin-token-file"] }),
 			...(args["api-key-file"] === undefined ? {} : { apiKeyFile: args["api-key-file"] }),
 			log,
 			onReady: (info) => {

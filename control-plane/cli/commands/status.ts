@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TOKEN_VARIABLE, type TokenSource, tokenSource } from "../../admin/token.ts";
 import { httpUrl, parseTcp } from "../address.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
@@ -53,7 +54,7 @@ export const status = command({
 		["status --json | jq .servers", "for scripts"],
 	],
 	run: async (args) => {
-		const body = await ask(args.admin);
+		const body = await ask(args.admin, tokenSource(args["admin-token-file"], process.env));
 		if (args.json) process.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
 		const parsed = statusSchema.safeParse(body);
 		if (!parsed.success) throw failure(`What answers at ${args.admin} is no MCP gateway of this version.`);
@@ -62,20 +63,30 @@ export const status = command({
 	},
 });
 
-async function ask(admin: string): Promise<unknown> {
+async function ask(admin: string, token: TokenSource | undefined): Promise<unknown> {
 	let url: string;
 	try {
 		url = `${httpUrl(parseTcp(admin))}/v1/status`;
 	} catch (error) {
 		throw usage(`--admin: ${(error as Error).message}`);
 	}
+	const headers: Record<string, string> = {};
+	try {
+		if (token !== undefined) headers["authorization"] = `Bearer ${token()}`;
+	} catch (error) {
+		throw failure(`The admin API's token cannot be read: ${(error as Error).message}.`);
+	}
 	let response: Response;
 	try {
-		response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+		response = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) });
 	} catch {
 		throw failure(
 			`No gateway answers at ${admin}. Start one with \`mcp-gateway up\`, or name its address with --admin.`,
 		);
+	}
+	if (response.status === 401) {
+		const hint = `Name the file that holds it with --admin-token-file, or set ${TOKEN_VARIABLE}.`;
+		throw failure(`The admin API at ${admin} wants ${token === undefined ? "its" : "another"} token. ${hint}`);
 	}
 	if (!response.ok) throw failure(`The admin API at ${admin} answered ${response.status}.`);
 	return await response.json().catch(() => undefined);

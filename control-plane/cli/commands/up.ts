@@ -50,7 +50,7 @@ export const up = command({
 		["up --json --access-log requests.log", "for machines"],
 	],
 	run: async (args) => {
-		const checked = checkServing(args);
+		const checked = checkServing(args, process.env);
 		const chosen = chooseRegistry(args.registry, process.cwd());
 		const [registry, faults] = readRegistry(chosen.file);
 		if (registry === undefined) throw failure(`The registry is faulty:\n${formatErrors(faults)}`);

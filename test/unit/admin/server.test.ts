@@ -1,20 +1,26 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createAdminApi } from "../../../control-plane/admin/server.ts";
+import { type AdminDeps, createAdminApi } from "../../../control-plane/admin/server.ts";
+import { tokenSource } from "../../../control-plane/admin/token.ts";
 import { type AdsServer, startAdsServer } from "../../../control-plane/ads/server.ts";
 import type { SourceState } from "../../../control-plane/sources/registry-source.ts";
 import type { StatusDeps } from "../../../control-plane/status/status.ts";
+import { openApiChecker } from "../../support/openapi.ts";
 import { snapshotOf } from "../ads/resources.ts";
 
 let ads: AdsServer;
 let state: SourceState;
+let deps: AdminDeps;
 let api: ReturnType<typeof createAdminApi>;
 
 beforeEach(async () => {
 	ads = await startAdsServer({ address: "127.0.0.1:0", log: pino({ level: "silent" }), onChange: () => {} });
 	state = { registry: { servers: new Map() }, errors: [], loadedAt: 5 };
 	const server = { type: "k8s", id: "k", chart: "c" } as const;
-	const deps: StatusDeps = {
+	const status: StatusDeps = {
 		registryFile: "r.yaml",
 		source: () => state,
 		outcomes: () => new Map([["k", { server, state: "unavailable", problem: "needs Kubernetes" }]]),
@@ -22,6 +28,7 @@ beforeEach(async () => {
 		bridges: [],
 		processes: () => [{ name: "envoy", pid: 1 }],
 	};
+	deps = { loopback: true, token: undefined, version: "0", status, log: pino({ level: "silent" }) };
 	api = createAdminApi(deps);
 });
 
@@ -30,8 +37,8 @@ afterEach(async () => {
 	await ads.close();
 });
 
-const get = (url: string, headers: Record<string, string> = {}) =>
-	api.inject({ url, headers: { host: "127.0.0.1:9090", ...headers } });
+const get = (url: string, headers: Record<string, string> = {}, from = api) =>
+	from.inject({ url, headers: { host: "127.0.0.1:9090", ...headers } });
 
 describe("admin API", () => {
 	it("is alive before it is ready", async () => {
@@ -67,5 +74,87 @@ describe("admin API", () => {
 		const answer = await get("/v1/status", headers);
 		expect(answer.statusCode).toBe(403);
 		expect(answer.json()).toMatchObject({ error });
+	});
+
+	it("says in one shape what is not there or not taken", async () => {
+		const nowhere = await get("/v1/nowhere");
+		expect([nowhere.statusCode, nowhere.json()]).toEqual([404, { error: "not_found", message: expect.any(String) }]);
+		const method = await api.inject({ method: "POST", url: "/v1/servers/k", headers: { host: "localhost" } });
+		expect([method.statusCode, method.headers["allow"]]).toEqual([405, "GET, HEAD"]);
+		expect(method.json()).toMatchObject({ error: "method_not_allowed" });
+	});
+});
+
+describe("description", () => {
+	it("is OpenAPI 3.1 that says what is answered", async () => {
+		const document = (await get("/openapi.json")).json();
+		expect(document.openapi).toBe("3.1.0");
+		const check = openApiChecker(document);
+		const ask = async (path: string, headers = {}) => {
+			const answer = await get(path, headers);
+			const { statusCode: status, body } = answer;
+			expect(
+				check({ method: "GET", path, status, contentType: String(answer.headers["content-type"]), body }),
+				`${path} ${body}`,
+			).toEqual([]);
+		};
+		state = { ...state, errors: [{ file: "r.yaml", line: 2, col: 1, message: "Unknown key." }] };
+		for (const path of ["/healthz", "/readyz", "/v1/status", "/v1/servers", "/v1/servers/k", "/v1/servers/x"]) {
+			await ask(path);
+		}
+		await ask("/v1/status", { origin: "https://a.example" });
+		const operations = Object.values(document.paths).flatMap((path) => Object.values(path as object));
+		for (const { summary, responses } of operations) {
+			expect(summary).toMatch(/^[A-Z]/);
+			for (const response of Object.values(responses)) expect(response).toHaveProperty("description");
+		}
+		// A schema that says nothing would agree with everything.
+		const answer = { method: "GET", path: "/v1/status", status: 200, contentType: "application/json", body: "{}" };
+		expect(check(answer)).not.toEqual([]);
+		expect(check({ ...answer, path: "/healthz", body: '{"status":"ok","more":1}' })).not.toEqual([]);
+	});
+});
+
+describe("token", () => {
+	const token = "a-token-of-the-admin-api";
+	const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
+
+	it("is asked for everywhere but of probes, whatever the Host", async () => {
+		const open = createAdminApi({ ...deps, loopback: false, token: () => token });
+		const host = { host: "gateway.example" };
+		const without = await get("/v1/status", host, open);
+		expect([without.statusCode, without.headers["www-authenticate"]]).toEqual([401, 'Bearer realm="mcp-gateway"']);
+		expect(without.json()).toMatchObject({ error: "unauthorized" });
+		const wrong = await get("/v1/status", { ...host, ...bearer(`${token}x`) }, open);
+		expect(wrong.headers["www-authenticate"]).toContain("invalid_token");
+		for (const path of ["/nowhere", "/openapi.json", "/v1/servers", "/healthzz", "//healthz"]) {
+			expect((await get(path, host, open)).statusCode, path).toBe(401);
+		}
+		expect((await get("/healthz?x", host, open)).statusCode).toBe(200);
+		expect((await get("/readyz", host, open)).statusCode).toBe(503);
+		expect((await get("/v1/status", { ...host, ...bearer(token) }, open)).statusCode).toBe(200);
+		expect((await get("/v1/status", { ...bearer(token), origin: "https://a.example" }, open)).statusCode).toBe(403);
+		await open.close();
+	});
+
+	it("counts as it is now; one that cannot be read lets no one in", async () => {
+		const file = join(await mkdtemp(join(tmpdir(), "token-")), "token");
+		await writeFile(file, `${token}\n`);
+		const rotated = createAdminApi({ ...deps, token: tokenSource(file, {}) });
+		const status = async (text: string) => (await get("/v1/status", bearer(text), rotated)).statusCode;
+		expect(await status(token)).toBe(200);
+		await writeFile(file, "another-token-of-the-api");
+		expect([await status(token), await status("another-token-of-the-api")]).toEqual([401, 200]);
+		await rm(dirname(file), { recursive: true });
+		expect([await status(token), await status("another-token-of-the-api"), await status("")]).toEqual([401, 401, 401]);
+		await rotated.close();
+	});
+
+	it("comes from a file before the environment, and must be one", () => {
+		expect(tokenSource(undefined, {})).toBeUndefined();
+		expect(tokenSource(undefined, { MCP_GATEWAY_ADMIN_TOKEN: token })?.()).toBe(token);
+		expect(tokenSource("/nowhere", { MCP_GATEWAY_ADMIN_TOKEN: token })).toThrow("/nowhere");
+		expect(tokenSource(undefined, { MCP_GATEWAY_ADMIN_TOKEN: "short" })).toThrow("at least 16 characters");
+		expect(() => createAdminApi({ ...deps, loopback: false })).toThrow("needs a token");
 	});
 });

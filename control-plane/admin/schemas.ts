@@ -1,0 +1,102 @@
+/** What the admin API answers, as schemas: `/openapi.json` is made of them, and tests hold real answers against them. */
+import { z } from "zod";
+import { adminErrors } from "../errors/admin.ts";
+import { jsonSchema } from "../registry/schema.ts";
+import type { Replica } from "../status/replicas.ts";
+import type { EnvoyStatus, ServerStatus } from "../status/status.ts";
+import type { ErrorBody } from "./errors.ts";
+
+const faultFields = {
+	file: z.string().describe("The registry's file, as the gateway was told of it."),
+	line: z.int().min(1),
+	col: z.int().min(1),
+	message: z.string().describe("What is wrong and what to write instead; never holds a secret."),
+};
+const fault = z.object(faultFields).meta({ id: "RegistryFault", description: "A fault of the registry's text." });
+
+const error = z
+	.object({
+		error: z.enum(Object.keys(adminErrors) as (keyof typeof adminErrors)[]).describe("Stable name of the error."),
+		message: z.string().describe("What happened and what to do about it, for people."),
+		errors: z
+			.array(
+				z.object({
+					...faultFields,
+					pointer: z.string().exactOptional().describe("JSON Pointer (RFC 6901) of what is at fault in the registry."),
+				}),
+			)
+			.exactOptional(),
+		etag: z.string().exactOptional().describe("The ETag of the registry as it is, where `If-Match` named another one."),
+	})
+	.meta({ id: "Error", description: "The shape of every error." }) satisfies z.ZodType<ErrorBody>;
+
+const replica = z
+	.object({
+		address: z.string().meta({ description: "`HOST:PORT` or `unix:PATH`.", examples: ["10.0.0.5:8000"] }),
+		health: z.enum(["healthy", "unhealthy", "ejected", "draining"]),
+		active: z.int().min(0).describe("Requests under way."),
+	})
+	.meta({ id: "Replica", description: "A replica as Envoy sees it." }) satisfies z.ZodType<Replica>;
+
+const server = z
+	.object({
+		id: z.string().meta({ examples: ["github"] }),
+		type: z.string().describe("`http`, `stdio` or `k8s`."),
+		state: z
+			.enum(["serving", "unavailable", "refused", "failing"])
+			.describe("`refused`: by Envoy; `failing`: no address, or a stdio server whose last process did not start."),
+		problem: z.string().exactOptional().describe("Why it is not `serving`."),
+		endpoints: z.array(replica).exactOptional(),
+		sessions: z.int().min(0).exactOptional().describe("Open sessions of a stdio server, over all bridges."),
+	})
+	.meta({ id: "Server", description: "What became of a server of the registry. Holds no secret." });
+server satisfies z.ZodType<ServerStatus>;
+
+const refusal = z.object({ type: z.string(), name: z.string(), message: z.string() });
+
+const envoyStatus = z.object({
+	id: z.string(),
+	connectedAt: z.int().describe("Epoch milliseconds."),
+	inSync: z.boolean().describe("It has acknowledged everything, but for what it refused."),
+	acks: z.int(),
+	nacks: z.int(),
+	pushes: z.int(),
+	bytes: z.int(),
+	refused: z.array(refusal).describe("What this Envoy refuses, in its own words."),
+}) satisfies z.ZodType<EnvoyStatus>;
+
+const status = z
+	.object({
+		ready: z.boolean().describe("At least one Envoy serves the registry."),
+		registry: z.object({
+			file: z.string(),
+			loadedAt: z.int().exactOptional().describe("Epoch milliseconds at which the registry in force was read."),
+			errors: z.array(fault).describe("Faults of the file as it is now; empty when it is the one in force."),
+		}),
+		servers: z.array(server),
+		envoys: z.array(envoyStatus),
+		processes: z.array(z.unknown()).describe("The processes that `mcp-gateway up` supervises."),
+		bridges: z.array(z.looseObject({})).describe("The bridges' own words on stdio servers."),
+	})
+	.meta({ id: "Status", description: "What `mcp-gateway status` shows." });
+
+const ready = z.object({ ready: z.boolean() }).meta({ id: "Ready" });
+const alive = z.object({ status: z.literal("ok") }).meta({ id: "Alive" });
+
+const registered = { error, fault, replica, server, status, ready, alive };
+
+/** A JSON Schema as fastify and OpenAPI 3.1 take it. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** The schemas by name, with `$id` and references among them. */
+export function namedSchemas(): Schema[] {
+	const registry = z.registry<{ id?: string }>();
+	for (const schema of Object.values(registered)) registry.add(schema, { id: schema.meta()?.id ?? "" });
+	const { schemas } = z.toJSONSchema(registry, { target: "draft-2020-12", uri: (id) => `${id}#` });
+	const { $schema: _, ...file } = jsonSchema();
+	const named = Object.entries(schemas).map(([id, schema]) => ({ ...schema, $id: id, $schema: undefined }));
+	return [...named, { ...file, $id: "Registry" }];
+}
+
+/** A reference to one of {@link namedSchemas}. */
+export const ref = (id: string): Schema => ({ $ref: `${id}#` });

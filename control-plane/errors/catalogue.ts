@@ -26,7 +26,7 @@ export const catalogue = {
 		status: 404,
 		code: -32001,
 		message:
-			"This session has ended because its replica or process is gone. Send `initialize` again, without Mcp-Session-Id.",
+			"This session has ended because its replica or process is gone. Send `initialize` again, without Mcp-Session-Id; over HTTP+SSE, open the stream again.",
 	},
 	session_required: {
 		status: 400,
@@ -58,6 +58,12 @@ export const catalogue = {
 		status: 502,
 		code: -32090,
 		message: "The server answered with something that is not HTTP. Check that `endpoint` is an MCP server's URL.",
+	},
+	foreign_endpoint: {
+		status: 502,
+		code: -32092,
+		message:
+			"The server's `endpoint` event names an address that is not the server's own, so messages are not passed on. Let the server name a path, or its own origin.",
 	},
 	process_died: {
 		status: 502,

@@ -1,4 +1,5 @@
 import type { ListenerIR } from "../ir/model.ts";
+import { legacySse } from "./legacy-sse.ts";
 import type { deniedReasons } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
 import { clientHeader } from "./names.ts";
@@ -18,6 +19,7 @@ export function httpFilters(listener: ListenerIR): Message[] {
 		// Before the body limit: each sets how much of a body Envoy may hold, and the last one counts.
 		...(listener.mcpFilter ? [mcp] : []),
 		bodyLimit(listener.maxBodyBytes),
+		legacySse,
 		stickySessions,
 		router,
 	];
@@ -25,7 +27,13 @@ export function httpFilters(listener: ListenerIR): Message[] {
 
 /** The HTTP filters of WebSocket upgrades: a body limit or parser would wait for a body that never ends. */
 export function upgradeFilters(listener: ListenerIR): Message[] {
-	return [refusals(listener), ...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]), stickySessions, router];
+	return [
+		refusals(listener),
+		...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]),
+		legacySse,
+		stickySessions,
+		router,
+	];
 }
 
 /** A dot segment in any disguise: `.` or `..`, percent-encoded or not, between slashes or backslashes of either kind, with `;` parameters. */

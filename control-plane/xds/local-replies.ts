@@ -1,5 +1,6 @@
 import { catalogue, type Reason } from "../errors/catalogue.ts";
 import { mcpMetadata } from "./access-log.ts";
+import { pinnedBySse } from "./legacy-sse.ts";
 import { any, extension, type Json, type Message } from "./message.ts";
 import { exposedHeaders, pathHeader } from "./names.ts";
 
@@ -26,7 +27,9 @@ const rules: readonly Rule[] = [
 	{ when: details("direct_response"), reason: "server_unavailable", data: { detail: "%LOCAL_REPLY_BODY%" } },
 	// Clients start anew on 404 and on nothing else, so a session whose replica is gone must end in one:
 	// https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
-	{ when: both(flags("UH", "UF"), header("mcp-session-id")), reason: "session_lost" },
+	{ when: both(flags("UH", "UF"), either(header("mcp-session-id"), pinnedBySse)), reason: "session_lost" },
+	{ when: both(details("lua_response"), status(404)), reason: "session_lost" },
+	{ when: both(details("lua_response"), status(502)), reason: "foreign_endpoint" },
 	// A made-up session id whose decoded form is no header value: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
 	{ when: detailsBegin("filter_removed_required_request_headers"), reason: "session_lost" },
 	{ when: flags("UH"), reason: "no_healthy_replica" },
@@ -108,6 +111,10 @@ function status(code: number): Message {
 function statusIs(op: "EQ" | "GE" | "LE", code: number): Message {
 	const value = { default_value: code, runtime_key: `mcp_gateway.status_${op.toLowerCase()}_${code}` };
 	return { status_code_filter: { comparison: { op, value } } };
+}
+
+function either(...filters: Message[]): Message {
+	return { or_filter: { filters } };
 }
 
 function both(...filters: Message[]): Message {

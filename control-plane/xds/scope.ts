@@ -1,5 +1,6 @@
 import { catalogue } from "../errors/catalogue.ts";
 import type { ServerIR, ServingServer } from "../ir/model.ts";
+import { legacySseConfig, replicaParameter, tellReplica } from "./legacy-sse.ts";
 import { any, duration, extension, type Message } from "./message.ts";
 import { clientHeader, clusterName, exposedHeaders, pathHeader } from "./names.ts";
 
@@ -26,15 +27,19 @@ export function scope(server: ServerIR): Message {
 						: { ...corsConfig, routes: [unavailable(id, server.problem)] }),
 				},
 			],
-			...(server.state === "serving" && !server.route.sessionAffinity ? noAffinity : {}),
+			...(server.state === "serving" ? filterConfig(server) : {}),
 		},
 	};
 }
 
-/** `/<id>` and `/<id>/` are the endpoint itself; `/<id>/<rest>` is the endpoint's path joined with the rest. */
+/**
+ * `/<id>` and `/<id>/` are the endpoint itself; `/<id>/<rest>` is the endpoint's path joined with the rest. Where the
+ * endpoint is a stream of HTTP+SSE, `/<id>/<rest>` is `/<rest>`: messages seldom go below the stream's path.
+ */
 function routes(server: ServingServer): Message[] {
 	const { id, route } = server;
-	const prefix = route.path.endsWith("/") ? route.path : `${route.path}/`;
+	const sse = route.transport === "sse";
+	const prefix = sse ? "/" : route.path.endsWith("/") ? route.path : `${route.path}/`;
 	const to = (match: Message, rewrite: string, more: Message): Message => ({
 		name: id,
 		match,
@@ -50,10 +55,12 @@ function routes(server: ServingServer): Message[] {
 	});
 	const all = (match: Message, more: Message): Message[] => [
 		to({ path: `/${id}`, ...match }, route.path, more),
-		to({ path: `/${id}/`, ...match }, route.path, more),
+		// A stream is opened by GET; anything else may be a message to a server that takes them at its root.
+		to({ path: `/${id}/`, ...match, ...(sse ? byGet : {}) }, route.path, more),
 		to({ prefix: `/${id}/`, ...match }, prefix, more),
 	];
-	const pinned = route.sessionAffinity && mayHaveReplicas(server) ? all(inSession, { retry_policy: noRetry }) : [];
+	const pinned =
+		route.sessionAffinity && mayHaveReplicas(server) ? all(sse ? onReplica : inSession, { retry_policy: noRetry }) : [];
 	return [...pinned, ...all({}, {})];
 }
 
@@ -76,6 +83,10 @@ function retries(server: ServingServer): Message {
 }
 
 const inSession: Message = { headers: [{ name: "mcp-session-id", present_match: true }] };
+
+const byGet: Message = { headers: [{ name: ":method", string_match: { exact: "GET" } }] };
+
+const onReplica: Message = { query_parameters: [{ name: replicaParameter, present_match: true }] };
 
 /** A retry goes to another replica, which knows nothing of the session: the client must learn that it is lost. */
 const noRetry: Message = { num_retries: 0 };
@@ -107,11 +118,20 @@ const corsConfig: Message = {
 	},
 };
 
+/** Which filters act on this server's requests. Streams of HTTP+SSE are pinned by the address of their messages. */
+function filterConfig(server: ServingServer): Message {
+	const { transport, sessionAffinity } = server.route;
+	const sse = transport === "sse";
+	if (!sse && sessionAffinity) return {};
+	return {
+		...(sse ? tellReplica : {}),
+		typed_per_filter_config: { ...noAffinity, ...(sse ? legacySseConfig(server) : {}) },
+	};
+}
+
 const noAffinity: Message = {
-	typed_per_filter_config: {
-		"envoy.filters.http.stateful_session": any(
-			"envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute",
-			{ disabled: true },
-		),
-	},
+	"envoy.filters.http.stateful_session": any(
+		"envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute",
+		{ disabled: true },
+	),
 };

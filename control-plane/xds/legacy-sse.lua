@@ -165,8 +165,8 @@ function envoy_on_response(handle)
   if not (seen and seen.path and replica and stream) then return end
   if (headers:get("content-encoding") or "identity"):lower() ~= "identity" then return end
   headers:remove("content-length")
-  local server = handle:filterContext()
-  local address = function(data) return new_address(server, seen, replica, data) end
+  -- What Envoy hands out is valid until the next chunk only, so the context is fetched where it is used.
+  local address = function(data) return new_address(handle:filterContext(), seen, replica, data) end
   local held, left = "", look_ahead
   for chunk in handle:bodyChunks() do
     local bytes = chunk:getBytes(0, chunk:length())

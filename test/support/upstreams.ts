@@ -41,6 +41,11 @@ export function startMcpServer(options: ReplicaOptions = {}): Promise<Replica> {
 	return startReplica("mcp-server.ts", options);
 }
 
+/** Starts a replica that speaks HTTP+SSE (2024-11-05, SDK v1), with the same tools but `fail`. */
+export function startSseServer(options: Omit<ReplicaOptions, "failures"> = {}): Promise<Replica> {
+	return startReplica("sse-server.ts", options);
+}
+
 /** Starts a replica with the same tools and no sessions: JSON answers from bare `node:http`. */
 export function startStateless(options: ReplicaOptions = {}): Promise<Replica> {
 	return startReplica("stateless-server.ts", options);

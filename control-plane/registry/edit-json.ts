@@ -21,7 +21,8 @@ function indentAt(text: string, offset: number): string {
 	return /^[ \t]*/.exec(line)?.[0] ?? "";
 }
 
-const beginsLine = (text: string, offset: number) => /(?:^|\n)[ \t]*$/.test(text.slice(0, offset));
+const beginsLine = (text: string, offset: number) =>
+	/^[ \t]*$/.test(text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset));
 
 function inline(value: unknown): string {
 	if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;

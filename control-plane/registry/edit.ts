@@ -1,11 +1,13 @@
 /** Edits of a registry's text that leave the rest of it, comments included, as it is. */
 import { isDeepStrictEqual } from "node:util";
-import { isMap as isYamlMap, parseDocument } from "yaml";
 import { isMap, wrapperOf } from "./dialect.ts";
 import { type Change, editJson } from "./edit-json.ts";
+import { type Entries, editPieces } from "./edit-pieces.ts";
+import { changes, editYaml } from "./edit-text.ts";
 import type { RawEntry } from "./kind.ts";
-import type { RegistryError } from "./model.ts";
+import type { ParseResult, RegistryError } from "./model.ts";
 import { parseRegistry } from "./parse.ts";
+import { cutRegistry } from "./pieces.ts";
 import { isJson, readText } from "./read.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -21,90 +23,122 @@ export class RegistryEditError extends Error {
 	}
 }
 
-/** The smallest changes that turn one value into the other: what stays untouched keeps its comments. */
-function changes(path: readonly string[], before: unknown, after: unknown): readonly Change[] {
-	if (isDeepStrictEqual(before, after)) return [];
-	if (!isMap(before) || !isMap(after) || Object.keys(after).length === 0) return [{ path, value: after }];
-	const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-	return [...keys].flatMap((key) => {
-		const inner = [...path, key];
-		if (!Object.hasOwn(after, key)) return [{ path: inner, value: undefined }];
-		return Object.hasOwn(before, key) ? changes(inner, before[key], after[key]) : [{ path: inner, value: after[key] }];
-	});
+/** Checks the edited text; the file source's own parser remembers it for the read that follows. */
+type Parse = (text: string, file: string) => ParseResult;
+
+/** The registry's values as its text has them. */
+interface Base {
+	/** Byte order mark, kept. */
+	readonly mark: string;
+	readonly clean: string;
+	/** All of the file, keys of other tools included; empty for an empty text. */
+	readonly top: RawEntry;
+	/** Where in `top` the servers are. */
+	readonly wrapper: "mcpServers" | "servers" | undefined;
+	readonly servers: RawEntry;
 }
 
-function editYaml(text: string, list: readonly Change[]): string {
-	const doc = parseDocument(text, { version: "1.2", uniqueKeys: false, stringKeys: true });
-	for (const { path, value } of list) {
-		if (value === undefined) {
-			doc.deleteIn(path);
-			continue;
-		}
-		const parent = path.length === 1 ? doc.contents : doc.getIn(path.slice(0, -1), true);
-		// An empty map is written `{}`; left so, it would make what is put into it one long line.
-		if (isYamlMap(parent) && parent.items.length === 0) parent.flow = false;
-		doc.setIn(path, doc.createNode(value));
-	}
-	const indent = /\n( +)[^\s#-]/.exec(text)?.[1]?.length ?? 2;
-	const edited = doc.toString({ lineWidth: 0, indent, flowCollectionPadding: !/\{\S/.test(text) });
-	return text.includes("\r\n") ? edited.replace(/\r?\n/g, "\r\n") : edited;
-}
-
-function edit(text: string, file: string, id: string, entry: RawEntry | undefined): string {
+/** Reads the values to edit. Faults of single entries are let through: an edit may mend them. */
+function baseOf(text: string, file: string): Base {
 	const mark = text.startsWith("\uFEFF") ? "\uFEFF" : "";
 	const clean = text.slice(mark.length);
 	const read = readText(clean, file, () => 1);
 	const empty = "fatal" in read && read.empty === true;
-	const parsed = empty ? undefined : parseRegistry(text, file);
-	if (parsed?.ok === false && ("fatal" in read || !isMap(read.value))) {
-		throw new RegistryEditError("faulty", "The registry has faults; repair them first.", parsed.errors);
+	if (!empty && ("fatal" in read || !isMap(read.value))) {
+		const parsed = parseRegistry(text, file);
+		const errors = parsed.ok ? [] : parsed.errors;
+		throw new RegistryEditError("faulty", "The registry has faults; repair them first.", errors);
 	}
 	const top = "fatal" in read || !isMap(read.value) ? {} : read.value;
 	const wrapper = wrapperOf(top);
-	const prefix = wrapper === undefined ? [] : [wrapper];
 	const inner = wrapper === undefined ? top : top[wrapper];
-	const servers = isMap(inner) ? inner : {};
-	if (entry === undefined && !Object.hasOwn(servers, id)) {
-		const hint = didYouMean(id, Object.keys(servers));
-		throw new RegistryEditError("absent", `The registry has no server \`${id}\`.${hint}`);
-	}
-	const { [id]: before, ...others } = servers;
-	const expected = entry === undefined ? others : { ...others, [id]: entry };
-	const whole: readonly Change[] = [{ path: [...prefix, id], value: entry }];
-	const small = entry === undefined || !isMap(before) ? whole : changes([...prefix, id], before, entry);
+	return { mark, clean, top, wrapper, servers: isMap(inner) ? inner : {} };
+}
+
+/** Makes the text say `expected`, by the first of the lists of changes that does. */
+function reach(base: Base, file: string, expected: RawEntry, lists: readonly (readonly Change[])[], parse: Parse) {
+	const { mark, clean, top } = base;
 	// `{}` in a YAML file is what is left of YAML when its last server goes.
 	const yaml = !isJson(clean, file) || (/\.ya?ml$/i.test(file) && Object.keys(top).length === 0);
-	const apply = yaml ? editYaml : editJson;
-	// Small changes keep more comments, but cannot reach into a YAML alias; then the entry is written anew.
-	for (const list of small === whole ? [whole] : [small, whole]) {
+	for (const list of lists) {
 		let edited: string;
 		try {
-			edited = list.length === 0 ? clean : apply(clean, list);
+			edited = list.length === 0 ? clean : (yaml ? editYaml : editJson)(clean, list);
 		} catch {
 			continue;
 		}
 		const again = readText(edited, file, () => 1);
-		const reached = wrapper === undefined ? expected : { ...top, [wrapper]: expected };
-		if ("fatal" in again || !isDeepStrictEqual(again.value, reached)) continue;
-		const result = parseRegistry(edited, file);
-		if (result.ok) return mark + edited;
-		throw new RegistryEditError("faulty", "The registry would have faults after this edit.", result.errors);
+		if ("fatal" in again || !isDeepStrictEqual(again.value, expected)) continue;
+		return accepted(mark + edited, file, parse);
 	}
-	const message = `The server \`${id}\` shares a YAML anchor with another one. Edit the file by hand.`;
-	throw new RegistryEditError("faulty", message);
+	return undefined;
 }
 
+function accepted(text: string, file: string, parse: Parse): string {
+	const result = parse(text, file);
+	if (result.ok) return text;
+	throw new RegistryEditError("faulty", "The registry would have faults after this edit.", result.errors);
+}
+
+const missing = (id: string, known: readonly string[]) =>
+	new RegistryEditError("absent", `The registry has no server \`${id}\`.${didYouMean(id, known)}`);
+
 /**
- * Adds a server or replaces its entry, in whichever of the formats the file is; an empty text becomes a new registry.
- * Returns the new text. Throws {@link RegistryEditError} if the result would not be a registry without fault.
+ * Puts and removes (undefined) entries of servers, in whichever of the formats the file is; an empty text becomes a new
+ * registry. Returns the new text. Throws {@link RegistryEditError} if the result would not be a registry without fault.
  */
+export function editServers(text: string, file: string, entries: Entries, parse: Parse = parseRegistry): string {
+	const pieces = cutRegistry(text, file);
+	if (pieces !== undefined) {
+		for (const [id, entry] of entries) {
+			if (entry === undefined && !pieces.byId.has(id)) throw missing(id, [...pieces.byId.keys()]);
+		}
+		const quick = editPieces(text, file, entries);
+		if (quick !== undefined) return accepted(quick, file, parse);
+	}
+	const base = baseOf(text, file);
+	const { top, wrapper, servers } = base;
+	const prefix = wrapper === undefined ? [] : [wrapper];
+	const after: Record<string, unknown> = { ...servers };
+	const whole: Change[] = [];
+	const small: Change[] = [];
+	for (const [id, entry] of entries) {
+		if (entry === undefined && !Object.hasOwn(servers, id)) throw missing(id, Object.keys(servers));
+		const path = [...prefix, id];
+		whole.push({ path, value: entry });
+		const before = Object.hasOwn(servers, id) ? servers[id] : undefined;
+		if (entry === undefined || !isMap(before)) small.push({ path, value: entry });
+		else small.push(...changes(path, before, entry));
+		if (entry === undefined) delete after[id];
+		else Object.defineProperty(after, id, { value: entry, enumerable: true, configurable: true, writable: true });
+	}
+	// Small changes keep more comments, but cannot reach into a YAML alias; then the entry is written anew.
+	const expected = wrapper === undefined ? after : { ...top, [wrapper]: after };
+	const edited = reach(base, file, expected, [small, whole], parse);
+	if (edited !== undefined) return edited;
+	const names = [...entries.keys()].map((id) => `\`${id}\``).join(", ");
+	throw new RegistryEditError("faulty", `${names} shares a YAML anchor with another server. Edit the file by hand.`);
+}
+
+/** Makes a registry's text say these values, with the comments of what stays. Throws as {@link editServers} does. */
+export function editValue(text: string, file: string, value: RawEntry, parse: Parse = parseRegistry): string {
+	const base = baseOf(text, file);
+	const keys = new Set([...Object.keys(base.top), ...Object.keys(value)]);
+	const whole = [...keys].map((key) => ({ path: [key], value: Object.hasOwn(value, key) ? value[key] : undefined }));
+	const small = Object.keys(value).length === 0 ? whole : changes([], base.top, value);
+	const edited = reach(base, file, value, [small, whole], parse);
+	if (edited !== undefined) return edited;
+	throw new RegistryEditError("faulty", "The file's YAML anchors stand in the way. Replace it in its own format.");
+}
+
+/** Adds a server or replaces its entry. As {@link editServers}. */
 export function setServer(text: string, file: string, id: string, rawEntry: RawEntry): string {
 	// What JSON cannot say (undefined, dates) would not come back from the file as it went in.
 	const plain: unknown = JSON.parse(JSON.stringify(rawEntry));
-	return edit(text, file, id, isMap(plain) ? plain : {});
+	return editServers(text, file, new Map([[id, isMap(plain) ? plain : {}]]));
 }
 
-/** Removes a server. Returns the new text; throws {@link RegistryEditError} (`absent`, `faulty`). */
+/** Removes a server. As {@link editServers}. */
 export function removeServer(text: string, file: string, id: string): string {
-	return edit(text, file, id, undefined);
+	return editServers(text, file, new Map([[id, undefined]]));
 }

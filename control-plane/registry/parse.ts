@@ -4,7 +4,8 @@ import { type EntryResult, parseEntry } from "./entry.ts";
 import type { Fault } from "./fault.ts";
 import { lineIndex } from "./lines.ts";
 import type { ParseResult, RegistryError, Server } from "./model.ts";
-import { readText } from "./read.ts";
+import { cutRegistry, readPiece } from "./pieces.ts";
+import { MAX_TEXT, readText } from "./read.ts";
 import { locate, type TextFault } from "./syntax.ts";
 
 const MAX_ERRORS = 100;
@@ -77,24 +78,77 @@ export interface RegistryParser {
 }
 
 interface Remembered {
-	readonly raw: string;
+	/** The text it was read from, where the registry could be cut into pieces; else empty. */
+	readonly text: string;
+	/** Its value: another text of the same value is the same server. */
+	readonly value: string;
 	readonly result: EntryResult;
+}
+
+type Memory = ReadonlyMap<string, Remembered>;
+
+function remember(
+	before: Remembered | undefined,
+	text: string,
+	id: string,
+	value: unknown,
+	wrapper: Wrapper,
+): Remembered {
+	const written = `${wrapper ?? ""} ${JSON.stringify(value)}`;
+	const result = before?.value === written ? before.result : parseEntry(id, value, wrapper);
+	return { text, value: written, result };
+}
+
+/** Reads what has changed and nothing else; undefined where the text must be read as a whole, as for any fault. */
+function parsePieces(text: string, file: string, memory: Memory): Memory | undefined {
+	if (text.length > MAX_TEXT || text.includes("\0")) return undefined;
+	const pieces = cutRegistry(text, file);
+	if (pieces === undefined) return undefined;
+	const next = new Map<string, Remembered>();
+	for (const piece of pieces.byId.values()) {
+		// Each time the newest text's: a piece of an older one would keep the whole of that in memory.
+		const own = text.slice(piece.from, piece.to);
+		const before = memory.get(piece.id);
+		const entry =
+			before?.text === own
+				? { text: own, value: before.value, result: before.result }
+				: remember(before, own, piece.id, readPiece(text, piece, pieces.language), undefined);
+		if (!entry.result.ok) return undefined;
+		next.set(piece.id, entry);
+	}
+	return next;
+}
+
+function registryOf(memory: Memory): ParseResult {
+	const servers = new Map<string, Server>();
+	for (const [id, { result }] of memory) if (result.ok && result.server !== undefined) servers.set(id, result.server);
+	return { ok: true, registry: { servers } };
 }
 
 /** Makes a parser with a memory of its last good registry; see {@link RegistryParser}. */
 export function createRegistryParser(): RegistryParser {
-	let memory = new Map<string, Remembered>();
+	let memory: Memory = new Map();
+	let last: { readonly text: string; readonly file: string; readonly result: ParseResult } | undefined;
+	const parse = (text: string, file: string): ParseResult => {
+		const quick = parsePieces(text, file, memory);
+		if (quick !== undefined) {
+			memory = quick;
+			return registryOf(quick);
+		}
+		const next = new Map<string, Remembered>();
+		const result = parseWith(text, file, (id, value, wrapper) => {
+			const entry = remember(memory.get(id), "", id, value, wrapper);
+			if (entry.result.ok) next.set(id, entry);
+			return entry.result;
+		});
+		if (result.ok) memory = next;
+		return result;
+	};
 	return {
 		parse(text, file) {
-			const next = new Map<string, Remembered>();
-			const result = parseWith(text, file, (id, value, wrapper) => {
-				const raw = `${wrapper ?? ""} ${JSON.stringify(value)}`;
-				const before = memory.get(id);
-				const entry = before?.raw === raw ? before : { raw, result: parseEntry(id, value, wrapper) };
-				if (entry.result.ok) next.set(id, entry);
-				return entry.result;
-			});
-			if (result.ok) memory = next;
+			if (last?.text === text && last.file === file) return last.result;
+			const result = parse(text, file);
+			last = result.ok ? { text, file, result } : undefined;
 			return result;
 		},
 	};

@@ -34,8 +34,9 @@ export interface Upstream {
 	close(): void;
 }
 
-export async function startUpstream(ports: number): Promise<Upstream> {
-	const child = forkFile("upstream-main.ts", String(ports));
+/** Starts one that listens on so many free ports, or on the one that is given. */
+export async function startUpstream(ports: number, port = 0): Promise<Upstream> {
+	const child = forkFile("upstream-main.ts", String(ports), String(port));
 	return { pid: child.pid ?? 0, ports: await nextMessage<number[]>(child), close: () => child.kill("SIGKILL") };
 }
 

@@ -14,8 +14,19 @@ export interface LoadResult {
 	readonly seconds: number;
 	/** How often each status came; `lost` counts connections that broke. */
 	readonly statuses: Readonly<Record<string, number>>;
+	/** The first thousands of answers other than 200, `at` in epoch milliseconds. */
+	readonly failures: readonly Failure[];
+	/** Connections whose request had no answer for more than two seconds when the job ended. */
+	readonly hanging: number;
 	/** Milliseconds. */
 	readonly p50: number;
 	readonly p99: number;
 	readonly max: number;
+}
+
+/** An answer other than 200. */
+export interface Failure {
+	readonly at: number;
+	/** `lost`: the connection broke or could not be opened. */
+	readonly status: string;
 }

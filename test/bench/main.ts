@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { root } from "../../control-plane/cli/paths.ts";
 import { envoyVersion } from "../../envoy/find.ts";
 import { envoyBinary } from "../support/envoy.ts";
+import { chaos } from "./chaos.ts";
 import { filters } from "./filters.ts";
 import { latency } from "./latency.ts";
 import { reload } from "./reload.ts";
@@ -15,7 +16,7 @@ import { throughput } from "./throughput.ts";
 
 /** `npm run bench -- [--quick] [SECTION...]`: measures, prints tables, writes JSON. Slowness is never an exit code. */
 
-const usual = { throughput, reload, start, scale, latency };
+const usual = { throughput, reload, start, scale, latency, chaos };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });

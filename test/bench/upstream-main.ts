@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 /**
  * The upstream: MCP's shape at the least cost, so that it is never the bottleneck. Every POST gets the result of a
  * tool that tells the port and path it came to; a client with a session, or that starts one, gets `mcp-session-id`,
- * as the SDK's servers send it. A GET gets an SSE stream with ten events a second. Its argument: how many ports.
+ * as the SDK's servers send it. A GET gets an SSE stream with ten events a second. Its arguments: how many ports, and
+ * which one (0: free ones).
  */
 
 const endOfHead = Buffer.from("\r\n\r\n");
@@ -59,10 +60,11 @@ function stream(socket: Socket): void {
 }
 
 const count = Number(process.argv[2] ?? 1);
+const wanted = Number(process.argv[3] ?? 0);
 const ports = Array.from({ length: count }, () => {
 	return new Promise<number>((resolve) => {
 		const server = createServer((socket) => serve(socket, (server.address() as AddressInfo).port));
-		server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+		server.listen(wanted, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
 	});
 });
 process.on("disconnect", () => process.exit());

@@ -7,10 +7,11 @@ import { type AdsServer, startAdsServer } from "./ads/server.ts";
 import { isLoopback, parseAddress } from "./cli/address.ts";
 import { version } from "./cli/version.ts";
 import type { BuildContext } from "./ir/build.ts";
-import type { ListenerIR } from "./ir/model.ts";
-import { readApiKeys } from "./registry/api-keys.ts";
-import { expand } from "./registry/expand.ts";
+import type { ApiKey, ListenerIR } from "./ir/model.ts";
+import { unknownServers } from "./registry/api-keys.ts";
+import { type ExpandDeps, expand } from "./registry/expand.ts";
 import { type Built, createSnapshotBuilder } from "./snapshot/builder.ts";
+import { type ApiKeyPlaces, type ApiKeySource, createApiKeySource } from "./sources/api-key-source.ts";
 import { createFileSource } from "./sources/file-source.ts";
 import { isReady, type StatusDeps } from "./status/status.ts";
 
@@ -31,7 +32,8 @@ export interface ControlPlaneOptions {
 	readonly maxBodyBytes: number;
 	readonly mcpFilter: boolean;
 	readonly accessLog: string;
-	readonly apiKeyFile?: string;
+	/** Left out: no key is asked for. */
+	readonly apiKeys?: ApiKeyPlaces;
 	readonly log: Logger;
 	/** Called once, when the first Envoy serves. */
 	readonly onReady?: (info: { servers: readonly string[] }) => void;
@@ -50,14 +52,21 @@ export interface ControlPlane {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
 	const { log } = options;
 	const bridges = options.bridges.map(parseAddress);
+	const expandDeps: ExpandDeps = { env: process.env, readFile };
 	const context: BuildContext = {
-		expand: (template) => expand(template, { env: process.env, readFile }),
+		expand: (template) => expand(template, expandDeps),
 		readFile,
 		bridges,
 	};
 	const builder = createSnapshotBuilder(
 		[...new Set([...getCACertificates("default"), ...getCACertificates("system")])].join("\n"),
 	);
+
+	// Before anything is served: with faulty keys the gateway does not start, rather than start without them.
+	const keys: ApiKeySource | undefined =
+		options.apiKeys === undefined
+			? undefined
+			: createApiKeySource({ ...expandDeps, places: options.apiKeys, log, changed: rebuild });
 
 	let built: Built | undefined;
 	let announced = false;
@@ -71,24 +80,29 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	}
 
 	const source = await createFileSource({ path: options.registryFile, log });
-	let listener = listenerOf(options);
+	let warned = "";
 	/** Derives everything anew: registry, secrets and API keys as they are now. */
 	function rebuild(): void {
 		const { registry } = source.state;
 		// Before there is a good registry nothing is served at all: not an empty world.
 		if (registry === undefined) return;
 		const before = built;
-		try {
-			listener = listenerOf(options);
-		} catch (error) {
-			log.error({ event: "api_keys_error", err: error }, "the API keys stay as they were");
-		}
-		built = builder.build(registry, listener, context);
+		const apiKeys = keys?.state.keys ?? [];
+		built = builder.build(registry, listenerOf(options, apiKeys), context);
 		ads.setSnapshot(built.snapshot);
 		for (const [id, { problem }] of built.outcomes) {
 			if (problem === undefined || before?.outcomes.get(id)?.problem === problem) continue;
 			log.warn({ event: "server_unavailable", server: id, problem }, `${id}: ${problem}`);
 		}
+		const unknown = [...unknownServers(apiKeys, (id) => registry.servers.has(id))];
+		const warning = unknown.map(([key, ids]) => `${key}: ${ids.join(", ")}`).join("; ");
+		if (warning !== warned && unknown.length > 0) {
+			log.warn(
+				{ event: "api_key_servers", keys: Object.fromEntries(unknown) },
+				`keys for servers not in the registry: ${warning}`,
+			);
+		}
+		warned = warning;
 		log.info({ event: "registry_in_force", servers: registry.servers.size }, "registry in force");
 	}
 	const unsubscribe = source.subscribe(({ errors }) => {
@@ -99,6 +113,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	const status: StatusDeps = {
 		registryFile: options.registryFile,
 		source: () => source.state,
+		apiKeys: () => keys?.state,
 		outcomes: () => built?.outcomes ?? new Map(),
 		ads,
 		envoyAdmin: options.envoyAdmin === undefined ? undefined : parseAddress(options.envoyAdmin),
@@ -118,12 +133,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		xds: ads.address,
 		async reload() {
 			const before = built;
+			keys?.reload();
 			await source.reload();
 			// The same text, but what its placeholders stand for may have changed.
 			if (built === before) rebuild();
 		},
 		async close() {
 			unsubscribe();
+			keys?.close();
 			await source.close();
 			await admin.close();
 			await ads.close();
@@ -131,8 +148,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	};
 }
 
-/** The listener as the options and the key file have it now. @throws Error where the key file is faulty. */
-function listenerOf(options: ControlPlaneOptions): ListenerIR {
+function listenerOf(options: ControlPlaneOptions, apiKeys: readonly ApiKey[]): ListenerIR {
 	return {
 		host: options.listen.host,
 		port: options.listen.port,
@@ -142,7 +158,7 @@ function listenerOf(options: ControlPlaneOptions): ListenerIR {
 		mcpFilter: options.mcpFilter,
 		accessLog: options.accessLog,
 		tcpKeepAlive: process.platform === "linux",
-		apiKeys: options.apiKeyFile === undefined ? [] : readApiKeys(readFile(options.apiKeyFile), options.apiKeyFile),
+		apiKeys,
 	};
 }
 

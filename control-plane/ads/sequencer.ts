@@ -34,6 +34,7 @@ export class Sequencer {
 		cluster: new TypeState(),
 		endpoints: new TypeState(false),
 		secret: new TypeState(false),
+		extension: new TypeState(false),
 		scope: new TypeState(),
 		listener: new TypeState(),
 	};

@@ -45,7 +45,7 @@ export const servingOptions = {
 	"api-key-file": {
 		type: "string",
 		requiresArg: true,
-		describe: "File with the keys of clients, a line NAME: KEY each; one of them must be sent",
+		describe: "File with the keys of clients, one of which must be sent; `keys new` makes one",
 	},
 	insecure: {
 		type: "boolean",

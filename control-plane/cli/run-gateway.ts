@@ -124,7 +124,7 @@ function announce(servers: readonly string[], deps: GatewayDeps): void {
 	const url = httpUrl(serving.listen);
 	const adminUrl = httpUrl(serving.admin);
 	if (!options.json) {
-		const apiKey = options.apiKeyFile !== undefined;
+		const apiKey = serving.apiKeys !== undefined;
 		process.stdout.write(`${welcome({ url, adminUrl, servers, apiKey }, coloursFor(process.stdout))}\n`);
 		return;
 	}

@@ -1,7 +1,10 @@
-import { accessSync, constants } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { EnvoyLogLevel } from "../../envoy/process.ts";
 import { TOKEN_VARIABLE, tokenSource } from "../admin/token.ts";
+import { apiKeysVariable } from "../registry/api-keys.ts";
+import { formatErrors } from "../registry/format.ts";
+import { type ApiKeyPlaces, loadApiKeys } from "../sources/api-key-source.ts";
 import { formatAddress, isLoopback, parseTcp, type TcpAddress } from "./address.ts";
 import { failure, usage } from "./errors.ts";
 
@@ -24,6 +27,8 @@ export interface Serving {
 	readonly listen: TcpAddress;
 	readonly admin: TcpAddress;
 	readonly maxBodyBytes: number;
+	/** Where the keys of clients are, which have been found without fault; left out: no key is asked for. */
+	readonly apiKeys?: ApiKeyPlaces;
 }
 
 /** Options that only `up` has. */
@@ -39,10 +44,11 @@ export interface UpOptions extends ServingOptions {
 export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): Serving {
 	const listen = tcp(options.listen, "--listen");
 	const admin = tcp(options.admin, "--admin");
-	if (!isLoopback(listen) && options.apiKeyFile === undefined && !options.insecure) {
+	const apiKeys = checkApiKeys({ file: options.apiKeyFile, text: env[apiKeysVariable] }, env);
+	if (!isLoopback(listen) && apiKeys === undefined && !options.insecure) {
 		throw usage(
 			`--listen ${options.listen} opens the gateway to the network, where anyone could then start processes on this machine. ` +
-				"Name a file with the key that clients must send (--api-key-file FILE), or say --insecure if something else protects it.",
+				`Name a file with the keys that clients must send (--api-key-file FILE, or the variable ${apiKeysVariable}), or say --insecure if something else protects it.`,
 		);
 	}
 	const token = tokenSource(options.adminTokenFile, env);
@@ -60,14 +66,15 @@ export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): S
 	if (listen.port !== 0 && formatAddress(listen) === formatAddress(admin)) {
 		throw usage(`--listen and --admin are both ${formatAddress(listen)}; they need different ports.`);
 	}
-	if (options.apiKeyFile !== undefined) {
-		try {
-			accessSync(options.apiKeyFile, constants.R_OK);
-		} catch (error) {
-			throw failure(`Cannot read --api-key-file: ${(error as Error).message}.`);
-		}
-	}
-	return { listen, admin, maxBodyBytes: parseSize(options.maxBody) };
+	return { listen, admin, maxBodyBytes: parseSize(options.maxBody), ...(apiKeys !== undefined && { apiKeys }) };
+}
+
+/** Reads the keys once, so that faults are told at once and not by a child. */
+function checkApiKeys(places: ApiKeyPlaces, env: NodeJS.ProcessEnv): ApiKeyPlaces | undefined {
+	if (places.file === undefined && places.text === undefined) return undefined;
+	const result = loadApiKeys(places, { env, readFile: (path) => readFileSync(path, "utf8") });
+	if (!result.ok) throw failure(`The API keys are faulty:\n${formatErrors(result.errors)}`);
+	return places;
 }
 
 /** Reads `65536`, `512KiB`, `64MiB`, `1g`: units are powers of 1024. */

@@ -135,6 +135,11 @@ export const catalogue = {
 		code: -32088,
 		message: "This gateway needs an API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`.",
 	},
+	key_denied: {
+		status: 403,
+		code: -32093,
+		message: "This API key is not for what is asked for. Use another one, or add the server to the key's `servers`.",
+	},
 	overloaded: {
 		status: 503,
 		code: -32089,

@@ -78,10 +78,13 @@ export interface UnavailableServer {
 
 export type ServerIR = ServingServer | UnavailableServer;
 
-/** A named API key of the data plane. */
+/** A named API key of the data plane, of which only its hash is known here. */
 export interface ApiKey {
 	readonly name: string;
-	readonly key: string;
+	/** SHA-256 of the key, 64 lower-case hexadecimal digits. */
+	readonly sha256: string;
+	/** Ids of the servers that it opens; left out: all, those that come later too. */
+	readonly servers?: readonly string[];
 }
 
 /** The one listener that clients connect to. */

@@ -1,14 +1,11 @@
 /** From a registry's text to the model, or to every fault in it. */
 import { besideWrapper, isMap, type Wrapper, wrapperOf } from "./dialect.ts";
+import { MAX_ERRORS, readDocument } from "./document.ts";
 import { type EntryResult, parseEntry } from "./entry.ts";
 import type { Fault } from "./fault.ts";
-import { lineIndex } from "./lines.ts";
-import type { ParseResult, RegistryError, Server } from "./model.ts";
+import type { ParseResult, Server } from "./model.ts";
 import { cutRegistry, readPiece } from "./pieces.ts";
-import { MAX_TEXT, readText } from "./read.ts";
-import { locate, type TextFault } from "./syntax.ts";
-
-const MAX_ERRORS = 100;
+import { MAX_TEXT } from "./read.ts";
 
 type EntryParser = (id: string, value: unknown, wrapper: Wrapper) => EntryResult;
 
@@ -43,24 +40,11 @@ function check(value: unknown, parse: EntryParser): Checked {
 }
 
 function parseWith(text: string, file: string, parse: EntryParser): ParseResult {
-	const clean = text.startsWith("\uFEFF") ? text.slice(1) : text;
-	let index: ReturnType<typeof lineIndex> | undefined;
-	const place = (offset: number) => {
-		index ??= lineIndex(clean);
-		return index(offset);
-	};
-	const failed = (faults: readonly TextFault[]): ParseResult => {
-		const sorted = faults.toSorted((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
-		const errors = sorted.map(({ offset, message }): RegistryError => ({ file, ...place(offset), message }));
-		return { ok: false, errors };
-	};
-	const read = readText(clean, file, (offset) => place(offset).line);
-	if ("fatal" in read) return failed(read.fatal);
-	const { servers, faults } = check(read.value, parse);
-	if (faults.length === 0 && read.faults.length === 0) return { ok: true, registry: { servers } };
-	const tree = read.tree();
-	const placed = faults.map(({ path, at, message }) => ({ offset: locate(tree, path, at), message }));
-	return failed([...read.faults, ...placed]);
+	const read = readDocument(text, file, (value) => {
+		const { servers, faults } = check(value, parse);
+		return { value: { servers }, faults };
+	});
+	return read.ok ? { ok: true, registry: read.value } : read;
 }
 
 /**

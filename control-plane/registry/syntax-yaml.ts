@@ -31,7 +31,7 @@ const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
 	MISSING_CHAR: "A character is missing here: a `:`, a `,`, or the end of quotes or of a bracket.",
 	MULTILINE_IMPLICIT_KEY: "A key must be on one line, with a `:` after it. Is the `:` missing?",
 	MULTIPLE_ANCHORS: "A value has one anchor at the most.",
-	MULTIPLE_DOCS: "A registry is one YAML document. Remove the `---` and what follows.",
+	MULTIPLE_DOCS: "The file is one YAML document. Remove the `---` and what follows.",
 	MULTIPLE_TAGS: "A value has one tag at the most.",
 	NON_STRING_KEY: "A key must be plain text.",
 	TAB_AS_INDENT: "YAML takes no tabs for indentation. Use spaces.",

@@ -21,7 +21,14 @@ export interface Snapshot {
 	readonly resources: Readonly<Record<ResourceType, Resources>>;
 }
 
-export const resourceTypes = ["cluster", "endpoints", "secret", "scope", "listener"] as const satisfies ResourceType[];
+export const resourceTypes = [
+	"cluster",
+	"endpoints",
+	"secret",
+	"extension",
+	"scope",
+	"listener",
+] as const satisfies ResourceType[];
 
 /** Encodes one resource. @throws EncodeError where the message does not fit its type. */
 export function encodeResource({ type, name, message }: Resource): EncodedResource {
@@ -37,6 +44,7 @@ export function createSnapshot(serial: number, parts: Iterable<readonly EncodedR
 		cluster: new Map<string, EncodedResource>(),
 		endpoints: new Map<string, EncodedResource>(),
 		secret: new Map<string, EncodedResource>(),
+		extension: new Map<string, EncodedResource>(),
 		scope: new Map<string, EncodedResource>(),
 		listener: new Map<string, EncodedResource>(),
 	};

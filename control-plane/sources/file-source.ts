@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { createRegistryParser } from "../registry/parse.ts";
 import { type PathEvent, watchPath } from "./path-watcher.ts";
-import { readRegistryFile } from "./read-file.ts";
+import { readTextFile } from "./read-file.ts";
 import type { RegistrySource, SourceState } from "./registry-source.ts";
 
 /** What the source tells its operator; a pino logger fits. */
@@ -61,7 +61,7 @@ export async function createFileSource(options: FileSourceOptions): Promise<Regi
 	};
 
 	const read = (): Outcome => {
-		const content = readRegistryFile(file);
+		const content = readTextFile(file, { noun: "registry file", option: "--registry" });
 		if (!content.ok) return failed(content.message);
 		const { digest, text } = content;
 		if (digest === current.digest) return current;

@@ -1,4 +1,4 @@
-/** Reads a registry's file, or says why it cannot be read. */
+/** Reads a file of a person's, or says why it cannot be read. */
 import { hash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { MAX_TEXT } from "../registry/read.ts";
@@ -8,34 +8,44 @@ export type FileContent =
 	| { readonly ok: true; readonly text: string; readonly digest: string }
 	| { readonly ok: false; readonly message: string };
 
-const REASONS: Readonly<Record<string, string>> = {
-	ENOENT: "The registry file does not exist. Create it, or name another one with `--registry FILE`.",
-	EACCES: "The registry file may not be read. Check its permissions and those of its folders.",
-	ELOOP: "The registry file is a symbolic link that leads to itself.",
-	ENOTDIR: "A part of the registry file's path is not a folder.",
-};
+/** What messages call the file, and the option that names it. */
+export interface FileWords {
+	readonly noun: string;
+	readonly option: string;
+}
 
-function reason(error: unknown): string {
+function reason(error: unknown, { noun, option }: FileWords): string {
 	const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-	return REASONS[code] ?? `The registry file cannot be read (${code}).`;
+	switch (code) {
+		case "ENOENT":
+			return `The ${noun} does not exist. Create it, or name another one with \`${option} FILE\`.`;
+		case "EACCES":
+			return `The ${noun} may not be read. Check its permissions and those of its folders.`;
+		case "ELOOP":
+			return `The ${noun} is a symbolic link that leads to itself.`;
+		case "ENOTDIR":
+			return `A part of the ${noun}'s path is not a folder.`;
+		default:
+			return `The ${noun} cannot be read (${code}).`;
+	}
 }
 
 /**
  * Reads the file at once, without a way back to the event loop: a small file takes microseconds, and nothing happens
  * in between that would have to be thought of.
  */
-export function readRegistryFile(path: string): FileContent {
+export function readTextFile(path: string, words: FileWords): FileContent {
 	try {
 		const found = statSync(path);
-		if (found.isDirectory()) return { ok: false, message: "The registry file is a folder. Name a file in it." };
+		if (found.isDirectory()) return { ok: false, message: `The ${words.noun} is a folder. Name a file in it.` };
 		// A FIFO or a device would block for ever.
-		if (!found.isFile()) return { ok: false, message: "The registry file is not a regular file." };
+		if (!found.isFile()) return { ok: false, message: `The ${words.noun} is not a regular file.` };
 		if (found.size > MAX_TEXT) return { ok: false, message: "The file is larger than 64 MiB." };
 		const bytes = readFileSync(path);
 		const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 		return { ok: true, text, digest: hash("sha256", bytes) };
 	} catch (error) {
 		if (error instanceof TypeError) return { ok: false, message: "The file is not UTF-8. Save it as UTF-8." };
-		return { ok: false, message: reason(error) };
+		return { ok: false, message: reason(error, words) };
 	}
 }

@@ -3,6 +3,7 @@ import type { Address } from "../ir/model.ts";
 import type { RegistryError } from "../registry/model.ts";
 import type { ServerOutcome } from "../snapshot/builder.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
+import type { ApiKeyState } from "../sources/api-key-source.ts";
 import type { SourceState } from "../sources/registry-source.ts";
 import { caSecretName, clusterName, headerSecretName } from "../xds/names.ts";
 import { type BridgeAnswer, readBridges } from "./bridges.ts";
@@ -13,6 +14,12 @@ export interface Status {
 	/** At least one Envoy serves the registry. */
 	readonly ready: boolean;
 	readonly registry: { readonly file: string; readonly loadedAt?: number; readonly errors: readonly RegistryError[] };
+	/** Left out where no key is asked for. */
+	readonly apiKeys?: {
+		readonly names: readonly string[];
+		readonly loadedAt: number;
+		readonly errors: readonly RegistryError[];
+	};
 	readonly servers: readonly ServerStatus[];
 	readonly envoys: readonly EnvoyStatus[];
 	readonly processes: readonly unknown[];
@@ -46,6 +53,8 @@ export interface EnvoyStatus {
 export interface StatusDeps {
 	readonly registryFile: string;
 	readonly source: () => SourceState;
+	/** Left out, or undefined, where no key is asked for. */
+	readonly apiKeys?: () => ApiKeyState | undefined;
 	readonly outcomes: () => ReadonlyMap<string, ServerOutcome>;
 	readonly ads: AdsServer;
 	readonly envoyAdmin?: Address | undefined;
@@ -64,11 +73,18 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 	return {
 		ready: isReady(deps.ads),
 		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
+		...apiKeyStatus(deps.apiKeys?.()),
 		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, replicas, bridges)),
 		envoys,
 		processes: deps.processes(),
 		bridges,
 	};
+}
+
+function apiKeyStatus(state: ApiKeyState | undefined): Pick<Status, "apiKeys"> {
+	if (state === undefined) return {};
+	const { keys, loadedAt, errors } = state;
+	return { apiKeys: { names: keys.map(({ name }) => name), loadedAt, errors } };
 }
 
 /** Whether an Envoy has taken up the listener and scopes of a snapshot. */

@@ -1,4 +1,6 @@
+import type { ListenerIR } from "../ir/model.ts";
 import { any, extension, type Json, type Message } from "./message.ts";
+import { apiKeyMetadata } from "./names.ts";
 
 /** Dynamic metadata that Envoy's mcp filter leaves of a request's body. */
 export const mcpMetadata = (path: string): string => `%DYNAMIC_METADATA(envoy.filters.http.mcp:${path})%`;
@@ -7,12 +9,13 @@ export const mcpMetadata = (path: string): string => `%DYNAMIC_METADATA(envoy.fi
  * One JSON line per request, of what is needed to follow it: each further field costs about a microsecond of Envoy's CPU.
  * Goes to stdout (`-`), nowhere (`off`) or to a file. Queries are left out: they may hold secrets.
  */
-export function accessLog(destination: string, mcpFilter: boolean): Message[] {
+export function accessLog({ accessLog: destination, mcpFilter, apiKeys }: ListenerIR): Message[] {
 	if (destination === "off") return [];
 	const json_format: Record<string, Json> = {
 		event: "access",
 		time: "%START_TIME%",
 		server: "%ROUTE_NAME%",
+		...(apiKeys.length === 0 ? {} : { key: `%DYNAMIC_METADATA(${apiKeyMetadata}:name)%` }),
 		method: "%REQ(:METHOD)%",
 		path: "%PATH(NQ:PATH)%",
 		// 2026-07-28 has both in headers; of older revisions the mcp filter reads them in the body.

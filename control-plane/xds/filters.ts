@@ -1,21 +1,21 @@
 import type { ListenerIR } from "../ir/model.ts";
+import { apiKeyFilters } from "./api-keys.ts";
 import { legacySse } from "./legacy-sse.ts";
 import type { deniedReasons } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
-import { clientHeader } from "./names.ts";
 
 /** Bytes of a body that the mcp filter looks at: method, id and tool name stand near the start. */
 const mcpParseBytes = 65_536;
 
 /**
- * The HTTP filters of ordinary requests, in order: refuse, answer preflights (which carry no key), authenticate, look,
- * balance.
+ * The HTTP filters of ordinary requests, in order: refuse, authenticate, answer preflights (with API keys that is done
+ * before, see `api-keys.lua`), look, balance.
  */
 export function httpFilters(listener: ListenerIR): Message[] {
 	return [
 		refusals(listener),
+		...(listener.apiKeys.length === 0 ? [] : apiKeyFilters),
 		cors,
-		...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]),
 		// Before the body limit: each sets how much of a body Envoy may hold, and the last one counts.
 		...(listener.mcpFilter ? [mcp] : []),
 		bodyLimit(listener.maxBodyBytes),
@@ -29,7 +29,7 @@ export function httpFilters(listener: ListenerIR): Message[] {
 export function upgradeFilters(listener: ListenerIR): Message[] {
 	return [
 		refusals(listener),
-		...(listener.apiKeys.length === 0 ? [] : [apiKeys(listener)]),
+		...(listener.apiKeys.length === 0 ? [] : apiKeyFilters),
 		legacySse,
 		stickySessions,
 		router,
@@ -96,21 +96,6 @@ function oneOf(alternatives: string[], suffix: string): string {
 
 function escapeRegex(text: string): string {
 	return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-}
-
-/**
- * Keys are looked for in `x-api-key` first, so that `Authorization` stays free for the upstream. TypedStruct because
- * the .proto files lack the filter; Envoy's config_dump redacts the keys all the same.
- */
-function apiKeys(listener: ListenerIR): Message {
-	return extension(
-		"envoy.filters.http.api_key_auth",
-		typedStruct("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth", {
-			credentials: listener.apiKeys.map(({ name, key }) => ({ key, client: name })),
-			key_sources: [{ header: "x-api-key" }, { header: "Authorization" }],
-			forwarding: { header: clientHeader, hide_credentials: true },
-		}),
-	);
 }
 
 /** Counts the bytes of bodies that declare no length; all others stream through untouched. */

@@ -35,8 +35,8 @@ function connectionManager(ir: ListenerIR): Message {
 		early_header_mutation_extensions: [earlyHeaders],
 		http_filters: httpFilters(ir),
 		upgrade_configs: [{ upgrade_type: "websocket", filters: upgradeFilters(ir) }],
-		local_reply_config: localReplies(ir.mcpFilter),
-		access_log: accessLog(ir.accessLog, ir.mcpFilter),
+		local_reply_config: localReplies(ir),
+		access_log: accessLog(ir),
 		// Streams may be silent for hours: no limit of time on what is open, only on what never gets to its end.
 		stream_idle_timeout: "0s",
 		request_headers_timeout: "30s",

@@ -1,4 +1,5 @@
 import { catalogue, type Reason } from "../errors/catalogue.ts";
+import type { ListenerIR } from "../ir/model.ts";
 import { mcpMetadata } from "./access-log.ts";
 import { pinnedBySse } from "./legacy-sse.ts";
 import { any, extension, type Json, type Message } from "./message.ts";
@@ -8,8 +9,8 @@ import { exposedHeaders, pathHeader } from "./names.ts";
  * Envoy's own answers as JSON-RPC errors of the catalogue. The first mapper that matches counts. What an upstream
  * answers never comes here.
  */
-export function localReplies(mcpFilter: boolean): Message {
-	return { mappers: rules.map(({ when, reason, data }) => mapper(when, reason, mcpFilter, data)) };
+export function localReplies(listener: ListenerIR): Message {
+	return { mappers: rules.map((rule) => mapper(rule, listener)) };
 }
 
 /** Denials of the RBAC filter: the policy's name is the reason. */
@@ -23,6 +24,8 @@ interface Rule {
 
 const rules: readonly Rule[] = [
 	...deniedReasons.map((reason): Rule => ({ when: details(`rbac_access_denied_matched_policy[${reason}]`), reason })),
+	// No key has been found good, or the script that looks has failed.
+	{ when: details("rbac_access_denied_matched_policy[none]"), reason: "unauthorized" },
 	{ when: details("request_header_timeout"), reason: "request_timeout" },
 	{ when: details("direct_response"), reason: "server_unavailable", data: { detail: "%LOCAL_REPLY_BODY%" } },
 	// Clients start anew on 404 and on nothing else, so a session whose replica is gone must end in one:
@@ -41,6 +44,7 @@ const rules: readonly Rule[] = [
 	{ when: flags("NR"), reason: "unknown_server", data: { path: `%REQ(${pathHeader})%` } },
 	{ when: flags("OM", "UO"), reason: "overloaded" },
 	{ when: status(401), reason: "unauthorized" },
+	{ when: status(403), reason: "key_denied" },
 	{ when: status(413), reason: "body_too_large" },
 	{ when: status(431), reason: "headers_too_large" },
 	{ when: status(408), reason: "timeout" },
@@ -51,8 +55,17 @@ const rules: readonly Rule[] = [
 	{ when: statusIs("GE", 500), reason: "internal" },
 ];
 
+/** With API keys, who has none (or none for this server) must not learn by these which servers there are. */
+const beforeKeys: ReadonlySet<Reason> = new Set([...deniedReasons, "unauthorized", "key_denied"]);
+
 /** Web pages of other origins must not even see these. */
 const closedToPages: ReadonlySet<Reason> = new Set(["origin_denied", "host_denied"]);
+
+/** https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1 wants it on every 401. */
+const challenge: Message = {
+	header: { key: "www-authenticate", value: 'Bearer realm="mcp-gateway"' },
+	append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+};
 
 /** The cors filter knows its policy from the route, and errors such as `unknown_server` have none. */
 const readableByPages: Message[] = [
@@ -60,20 +73,25 @@ const readableByPages: Message[] = [
 	["access-control-expose-headers", exposedHeaders],
 ].map(([key, value]) => ({ header: { key, value }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" }) as Message);
 
-function mapper(when: Message, reason: Reason, mcpFilter: boolean, data: Record<string, Json> = {}): Message {
+function mapper({ when, reason, data = {} }: Rule, { mcpFilter, apiKeys }: ListenerIR): Message {
 	const { status, code, message } = catalogue[reason];
+	// In the error object Envoy leaves out nothing, so `server` is null where no route was found.
+	const server = apiKeys.length > 0 && beforeKeys.has(reason) ? null : "%ROUTE_NAME%";
+	const headers = [
+		...(closedToPages.has(reason) ? [] : readableByPages),
+		...(reason === "unauthorized" ? [challenge] : []),
+	];
 	return {
 		filter: when,
 		status_code: status,
-		...(closedToPages.has(reason) ? {} : { headers_to_add: readableByPages }),
+		...(headers.length === 0 ? {} : { headers_to_add: headers }),
 		body_format_override: {
 			content_type: "application/json",
 			json_format: {
 				jsonrpc: "2.0",
 				// The caller's id with its own type, or null; JSON-RPC wants null where it is not known.
 				id: mcpFilter ? mcpMetadata("id") : null,
-				// In the error object Envoy leaves out nothing, so `server` is null where no route was found.
-				error: { code, message, data: { reason, server: "%ROUTE_NAME%", requestId: "%REQ(x-request-id)%", ...data } },
+				error: { code, message, data: { reason, server, requestId: "%REQ(x-request-id)%", ...data } },
 			},
 		},
 	};

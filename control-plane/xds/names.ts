@@ -18,8 +18,11 @@ export const caSecretName = (id: string): string => `ca/${id}`;
  */
 export const pathHeader = "x-mcp-gateway-path";
 
-/** Header that the API key filter leaves with the key's name; removed before the upstream, whoever set it. */
-export const clientHeader = "x-mcp-gateway-client";
+/** Configuration of the filter that checks API keys. */
+export const apiKeysName = "api-keys";
+
+/** Dynamic metadata that the filter leaves of a request: `name` of the key, `outcome` if it was refused. */
+export const apiKeyMetadata = "mcp_gateway.api_key";
 
 /** Response headers that scripts of allowed origins may read. */
 export const exposedHeaders = "mcp-session-id, mcp-protocol-version, www-authenticate, x-request-id";
@@ -33,6 +36,7 @@ export const typeUrl = {
 	cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
 	endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
 	secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+	extension: "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
 	scope: "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
 	listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
 } as const;

@@ -2,7 +2,7 @@ import { catalogue } from "../errors/catalogue.ts";
 import type { ServerIR, ServingServer } from "../ir/model.ts";
 import { legacySseConfig, replicaParameter, tellReplica } from "./legacy-sse.ts";
 import { any, duration, extension, type Message } from "./message.ts";
-import { clientHeader, clusterName, exposedHeaders, pathHeader } from "./names.ts";
+import { clusterName, exposedHeaders, pathHeader } from "./names.ts";
 
 /**
  * The scope of a server: its own full route configuration, found by the first segment of the path, so that neither a
@@ -17,7 +17,7 @@ export function scope(server: ServerIR): Message {
 			name: id,
 			// A cluster that is not there yet must not make Envoy refuse the scopes of its neighbours in the same response.
 			validate_clusters: false,
-			request_headers_to_remove: [pathHeader, clientHeader, "x-envoy-external-address"],
+			request_headers_to_remove: [pathHeader, "x-envoy-external-address"],
 			virtual_hosts: [
 				{
 					name: id,
@@ -105,15 +105,18 @@ const retryPolicy: Message = {
 	host_selection_retry_max_attempts: 8,
 };
 
+/** What a preflight is answered with, for all servers alike. */
+export const preflight = { allowMethods: "GET, POST, DELETE", allowHeaders: "*, authorization", maxAge: "86400" };
+
 /** Browser clients; which origins may is decided before, by the origin rule (`filters.ts`), for all servers alike. */
 const corsConfig: Message = {
 	typed_per_filter_config: {
 		"envoy.filters.http.cors": any("envoy.extensions.filters.http.cors.v3.CorsPolicy", {
 			allow_origin_string_match: [{ safe_regex: { regex: ".*" } }],
-			allow_methods: "GET, POST, DELETE",
-			allow_headers: "*, authorization",
+			allow_methods: preflight.allowMethods,
+			allow_headers: preflight.allowHeaders,
 			expose_headers: exposedHeaders,
-			max_age: "86400",
+			max_age: preflight.maxAge,
 		}),
 	},
 };

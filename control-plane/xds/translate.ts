@@ -1,4 +1,5 @@
 import type { ListenerIR, ServerIR } from "../ir/model.ts";
+import { apiKeysExtension } from "./api-keys.ts";
 import { cluster, loadAssignment } from "./cluster.ts";
 import { listener } from "./listener.ts";
 import type { Message } from "./message.ts";
@@ -27,9 +28,11 @@ export function translateServer(server: ServerIR): Resource[] {
 	return found;
 }
 
-/** The resources that belong to no server: the listener and the system's certificate authorities. */
+/** The resources that belong to no server: the listener, its API keys and the system's certificate authorities. */
 export function translateGateway(ir: ListenerIR, systemRootsPem: string): Resource[] {
-	return [resource("listener", listener(ir)), resource("secret", systemRoots(systemRootsPem))];
+	const found = [resource("listener", listener(ir)), resource("secret", systemRoots(systemRootsPem))];
+	if (ir.apiKeys.length > 0) found.push(resource("extension", apiKeysExtension(ir.apiKeys)));
+	return found;
 }
 
 function resource(type: ResourceType, message: Message): Resource {

@@ -29,7 +29,9 @@ export function staticBootstrap(resources: readonly Resource[]): Message {
 			},
 		},
 		static_resources: {
-			listeners: ofType("listener").map((listener) => withStaticScopes(listener, ofType("scope"))),
+			listeners: ofType("listener")
+				.map((listener) => withStaticScopes(listener, ofType("scope")))
+				.map((listener) => withStaticFilters(listener, ofType("extension"))),
 			clusters: [xdsCluster, ...ofType("cluster")],
 			secrets: ofType("secret"),
 		},
@@ -63,6 +65,17 @@ function withStaticScopes(listener: Message, scopes: readonly Message[]): Messag
 		routes["scoped_route_configurations_list"] = { scoped_route_configurations: scopes };
 	}
 	return copy as Message;
+}
+
+/** Filters whose configuration is a resource of its own, with that resource in its place: so it is checked too. */
+function withStaticFilters(listener: Message, extensions: readonly Message[]): Message {
+	const text = JSON.stringify(listener, (_key, value: unknown) => {
+		if (typeof value !== "object" || value === null || !("config_discovery" in value)) return value;
+		const found = extensions.find(({ name }) => "name" in value && name === value.name);
+		if (found === undefined) throw new Error(`there is no resource for ${JSON.stringify(value)}`);
+		return found;
+	});
+	return JSON.parse(text) as Message;
 }
 
 const xdsCluster: Message = {

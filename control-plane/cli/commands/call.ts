@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { readApiKeys } from "../../registry/api-keys.ts";
+import { firstPlainKey } from "../../registry/api-keys.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
 import { coloursFor, table } from "../text.ts";
@@ -14,7 +14,12 @@ export const call = command({
 			default: "http://127.0.0.1:8080",
 			describe: "URL of the gateway",
 		},
-		"api-key-file": { type: "string", requiresArg: true, describe: "The gateway's key file; its first key is sent" },
+		"api-key-file": {
+			type: "string",
+			requiresArg: true,
+			describe:
+				"The gateway's key file; its first key that is no hash is sent [default: the key in MCP_GATEWAY_API_KEY]",
+		},
 		json: { type: "boolean", default: false, describe: "Print the whole result as JSON" },
 		timeout: { type: "number", requiresArg: true, default: 60, describe: "Seconds to wait for an answer" },
 	},
@@ -76,13 +81,23 @@ function toolArguments(text: string | undefined): Record<string, unknown> {
 }
 
 function apiKey(file: string | undefined): Record<string, string> {
-	if (file === undefined) return {};
+	if (file === undefined) {
+		const key = process.env["MCP_GATEWAY_API_KEY"];
+		return key === undefined ? {} : { "x-api-key": key };
+	}
+	const readFile = (path: string) => readFileSync(path, "utf8");
+	let key: string | undefined;
 	try {
-		const [first] = readApiKeys(readFileSync(file, "utf8"), file);
-		return first === undefined ? {} : { "x-api-key": first.key };
+		key = firstPlainKey(readFile(file), file, { env: process.env, readFile });
 	} catch (error) {
 		throw usage(`--api-key-file: ${(error as Error).message}.`);
 	}
+	if (key === undefined) {
+		throw usage(
+			"--api-key-file: this file has no fault-free key that is no hash. Set MCP_GATEWAY_API_KEY to your key.",
+		);
+	}
+	return { "x-api-key": key };
 }
 
 function toolList(tools: readonly { name: string; description?: string | undefined }[]): string {

@@ -67,7 +67,7 @@ export const controlPlane = command({
 			mcpFilter: args["mcp-filter"],
 			accessLog: args["access-log"],
 			...(args["admin-token-file"] === undefined ? {} : { adminTokenFile: args["admin-token-file"] }),
-			...(args["api-key-file"] === undefined ? {} : { apiKeyFile: args["api-key-file"] }),
+			...(serving.apiKeys === undefined ? {} : { apiKeys: serving.apiKeys }),
 			log,
 			onReady: (info) => {
 				const message: ReadyMessage = { event: "ready", servers: [...info.servers] };

@@ -14,6 +14,13 @@ const statusSchema = z.object({
 		loadedAt: z.union([z.string(), z.number()]).nullish(),
 		errors: z.array(z.object({ file: z.string(), line: z.number(), col: z.number(), message: z.string() })),
 	}),
+	apiKeys: z
+		.object({
+			names: z.array(z.string()),
+			loadedAt: z.number(),
+			errors: z.array(z.object({ file: z.string(), line: z.number(), col: z.number(), message: z.string() })),
+		})
+		.optional(),
 	servers: z.array(
 		z.object({
 			id: z.string(),
@@ -43,7 +50,7 @@ export type ShownStatus = z.infer<typeof statusSchema>;
 
 export const status = command({
 	usage: "status",
-	summary: "Show what a running gateway serves; exits with 1 if it is not ready or its registry has an error",
+	summary: "Show what a running gateway serves; exits with 1 if it is not ready or its registry or keys have an error",
 	options: {
 		...adminOption,
 		json: { type: "boolean", default: false, describe: "Print the admin API's answer as it is" },
@@ -59,7 +66,8 @@ export const status = command({
 		const parsed = statusSchema.safeParse(body);
 		if (!parsed.success) throw failure(`What answers at ${args.admin} is no MCP gateway of this version.`);
 		if (!args.json) process.stdout.write(`${formatStatus(parsed.data, coloursFor(process.stdout), Date.now())}\n`);
-		return parsed.data.ready && parsed.data.registry.errors.length === 0 ? 0 : 1;
+		const { ready, registry, apiKeys } = parsed.data;
+		return ready && registry.errors.length === 0 && (apiKeys?.errors ?? []).length === 0 ? 0 : 1;
 	},
 });
 
@@ -94,7 +102,7 @@ async function ask(admin: string, token: TokenSource | undefined): Promise<unkno
 
 /** A status as text for people. */
 export function formatStatus(status: ShownStatus, colours: Colours, now: number): string {
-	const { registry, servers, envoys, processes } = status;
+	const { registry, apiKeys, servers, envoys, processes } = status;
 	const good = new Set(["ok", "ready", "serving", "running", "healthy", "degraded", "HEALTHY"]);
 	const tone = (state: string) => (good.has(state) ? colours.green(state) : colours.yellow(state));
 	const behind = envoys.filter(({ inSync }) => inSync === false).length;
@@ -109,10 +117,14 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 		`Registry   ${registry.file}${registry.loadedAt ? `, read ${age(registry.loadedAt, now)} ago` : ""}`,
 		`Envoy      ${envoys.length} connected${behind > 0 ? `, ${behind} not up to date` : ""}`,
 	];
-	if (registry.errors.length > 0) {
-		lines.push("", colours.red("The registry file is faulty; the last good one is served:"));
-		for (const { file, line, col, message } of registry.errors) lines.push(`  ${file}:${line}:${col}: ${message}`);
-	}
+	if (apiKeys !== undefined) lines.push(`API keys   ${apiKeys.names.length}, read ${age(apiKeys.loadedAt, now)} ago`);
+	const faulty = (what: string, errors: ShownStatus["registry"]["errors"]) => {
+		if (errors.length === 0) return;
+		lines.push("", colours.red(what));
+		for (const { file, line, col, message } of errors) lines.push(`  ${file}:${line}:${col}: ${message}`);
+	};
+	faulty("The registry file is faulty; the last good one is served:", registry.errors);
+	faulty("The API keys are faulty; the last good ones are in force:", apiKeys?.errors ?? []);
 	const head = (...cells: string[]) => cells.map((cell) => colours.dim(cell));
 	if (rows.length > 0) lines.push("", ...table([head("SERVER", "TYPE", "STATE", "REPLICAS OR PROBLEM"), ...rows]));
 	if (processes.length > 0) {

@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
 import { readdir, readFile } from "node:fs/promises";
-import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call as cli } from "../../support/cli.ts";
+import { envoyAdmin, runFolder } from "../../support/envoy-admin.ts";
 import { eventually, freePort, type Gateway, startGateway } from "../../support/gateway.ts";
 import { type Recorder, startRecorder } from "../../support/upstreams.ts";
 import { expectGatewayError, send, toolCall } from "./client.ts";
@@ -31,25 +31,6 @@ afterAll(async () => {
 	await upstream?.close();
 });
 
-async function runFolder(): Promise<string> {
-	const [name] = (await readdir(gateway.tempDir)).filter((entry) => entry.startsWith("mcp-gateway-"));
-	return join(gateway.tempDir, name as string);
-}
-
-async function envoyAdmin(path: string): Promise<string> {
-	const socketPath = join(await runFolder(), "envoy-admin.sock");
-	return new Promise((resolve, reject) => {
-		const ask = request({ socketPath, path, agent: false }, (response) => {
-			let text = "";
-			response.setEncoding("utf8").on("data", (part) => {
-				text += part;
-			});
-			response.on("end", () => resolve(text));
-		});
-		ask.on("error", reject).end();
-	});
-}
-
 test("a header's secret reaches its own upstream and no other", async () => {
 	upstream.clear();
 	await send(gateway.url, "/s", toolCall("x"));
@@ -63,16 +44,16 @@ test("it shows nowhere: log, status, config_dump, errors, files", async () => {
 	const shown: Record<string, string> = {};
 	for (const id of ["s", "refused", "missing"])
 		shown[id] = JSON.stringify(await send(gateway.url, `/${id}`, toolCall("x")));
-	shown["config_dump"] = await envoyAdmin("/config_dump?include_eds");
+	shown["config_dump"] = await envoyAdmin(gateway, "/config_dump?include_eds");
 	expect(shown["config_dump"]).toContain("header/s/authorization");
 	for (const path of ["/clusters?format=json", "/server_info", "/init_dump", "/listeners?format=json"]) {
-		shown[path] = await envoyAdmin(path);
+		shown[path] = await envoyAdmin(gateway, path);
 	}
 	for (const path of ["/v1/status", "/v1/servers", "/v1/servers/s"]) {
 		shown[path] = await (await fetch(`${gateway.adminUrl}${path}`)).text();
 	}
 	shown["cli"] = JSON.stringify(await cli("status", "--json", "--admin", new URL(gateway.adminUrl).host));
-	const folder = await runFolder();
+	const folder = await runFolder(gateway);
 	for (const entry of await readdir(folder, { withFileTypes: true })) {
 		if (entry.isFile()) shown[entry.name] = await readFile(join(folder, entry.name), "utf8");
 	}

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { buildServer } from "../../../control-plane/ir/build.ts";
+import { hashOfKey } from "../../../control-plane/registry/api-keys.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 import { encodeResource } from "../../../control-plane/snapshot/snapshot.ts";
@@ -67,7 +68,10 @@ describe("the listener", () => {
 			...testListener,
 			allowHosts: ["gateway.example"],
 			allowOrigins: ["https://app.example"],
-			apiKeys: [{ name: "alice", key: "0123456789abcdef" }],
+			apiKeys: [
+				{ name: "alice", sha256: hashOfKey("0123456789abcdef") },
+				{ name: "bob", sha256: hashOfKey("fedcba9876543210"), servers: ["docs", "a.b_c"] },
+			],
 			mcpFilter: false,
 			accessLog: "off",
 			tcpKeepAlive: false,

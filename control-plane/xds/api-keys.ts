@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import type { ApiKey } from "../ir/model.ts";
+import { any, extension, type Message, typedStruct } from "./message.ts";
+import { adsSource, apiKeyMetadata, apiKeysName, exposedHeaders } from "./names.ts";
+import { preflight } from "./scope.ts";
+
+const luaType = "envoy.extensions.filters.http.lua.v3.Lua";
+const script = readFileSync(new URL("api-keys.lua", import.meta.url), "utf8");
+
+/**
+ * Checks the key. The keys come as a resource of their own (`apiKeysExtension`): with another listener Envoy would
+ * drain the connections of the one before, and cut streams. Envoy opens the listener when it has them, however late.
+ */
+const checkKey: Message = {
+	name: apiKeysName,
+	config_discovery: {
+		config_source: { ...adsSource, initial_fetch_timeout: "0s" },
+		type_urls: [`type.googleapis.com/${luaType}`],
+	},
+};
+
+/** Envoy lets a request pass when a script fails; this lets none pass that no key has been found good for. */
+const needKey = extension(
+	"envoy.filters.http.rbac",
+	any("envoy.extensions.filters.http.rbac.v3.RBAC", {
+		rules: {
+			action: "ALLOW",
+			policies: {
+				key: {
+					permissions: [{ any: true }],
+					principals: [
+						{ metadata: { filter: apiKeyMetadata, path: [{ key: "name" }], value: { present_match: true } } },
+					],
+				},
+			},
+		},
+	}),
+);
+
+/** The filters in front of whatever only the owner of a key may use. */
+export const apiKeyFilters: readonly Message[] = [checkKey, needKey];
+
+/** The keys' filter with their hashes, names and servers. TypedStruct: the .proto files lack `clear_route_cache`. */
+export function apiKeysExtension(keys: readonly ApiKey[]): Message {
+	return extension(
+		apiKeysName,
+		typedStruct(luaType, {
+			default_source_code: { inline_string: [luaTables(keys), script].join("\n") },
+			// No route depends on what the script changes.
+			clear_route_cache: false,
+		}),
+	);
+}
+
+/** The script's tables. Names and ids hold letters, digits, `.`, `_` and `-` only, so JSON's texts are Lua's. */
+function luaTables(keys: readonly ApiKey[]): string {
+	const names = keys.map(({ name, sha256 }) => [sha256, name] as const);
+	const servers = keys.flatMap(({ name, servers }) =>
+		servers === undefined ? [] : [[name, ` ${servers.join(" ")} `] as const],
+	);
+	const answer = {
+		"access-control-allow-methods": preflight.allowMethods,
+		"access-control-allow-headers": preflight.allowHeaders,
+		"access-control-expose-headers": exposedHeaders,
+		"access-control-max-age": preflight.maxAge,
+	};
+	return [
+		`local keys = ${luaTable(names)}`,
+		`local servers = ${luaTable(servers)}`,
+		`local preflight = ${luaTable(Object.entries(answer))}`,
+	].join("\n");
+}
+
+function luaTable(entries: readonly (readonly [string, string])[]): string {
+	return `{${entries.map(([key, value]) => `[${JSON.stringify(key)}]=${JSON.stringify(value)}`).join(",")}}`;
+}

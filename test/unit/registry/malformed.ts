@@ -126,7 +126,7 @@ export const malformed: readonly {
 	{
 		file: "r.yaml",
 		text: "a: {cmd: [x]}\n---\nb: {cmd: [y]}\n",
-		errors: ["2:1: A registry is one YAML document. Remove the `---` and what follows."],
+		errors: ["2:1: The file is one YAML document. Remove the `---` and what follows."],
 	},
 	{
 		file: "r.yaml",

@@ -8,7 +8,7 @@ import { envoyBinary } from "../support/envoy.ts";
 import { chaos } from "./chaos.ts";
 import { filters } from "./filters.ts";
 import { latency } from "./latency.ts";
-import { reload } from "./reload.ts";
+import { reload, reloadTwo } from "./reload.ts";
 import { type BenchOptions, type Section, sectionText } from "./report.ts";
 import { scale } from "./scale.ts";
 import { start } from "./start.ts";
@@ -16,7 +16,7 @@ import { throughput } from "./throughput.ts";
 
 /** `npm run bench -- [--quick] [SECTION...]`: measures, prints tables, writes JSON. Slowness is never an exit code. */
 
-const usual = { throughput, reload, start, scale, latency, chaos };
+const usual = { throughput, reload, start, scale, latency, "reload-two": reloadTwo, chaos };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });

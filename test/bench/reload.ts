@@ -10,9 +10,9 @@ import { quietChanges } from "./quiet-changes.ts";
 import { RegistryFile } from "./registry-edit.ts";
 import { type ReloadFindings, reloadSection } from "./reload-report.ts";
 import type { BenchOptions, Section } from "./report.ts";
+import { joinEnvoy } from "./second-envoy.ts";
 import { stagesOf } from "./stages.ts";
 
-const servers = 300;
 /** Servers that nothing changes, under load. */
 const unchanged = [0, 1, 2, 3, 4].map((index) => `server-${index}`);
 const connectionsEach = 4;
@@ -21,8 +21,28 @@ const everyMs = 20;
 /** How long a change is watched once it shows. */
 const afterMs = 30;
 
+interface ReloadOptions {
+	readonly servers: number;
+	/** Rounds of three to four changes. */
+	readonly cycles: number;
+	/** The gateway's own, and one that has joined it. */
+	readonly envoys: 1 | 2;
+}
+
 /** Additions, changes and removals by file at 300 servers, under load and with open streams. */
-export async function reload({ quick, progress }: BenchOptions): Promise<Section> {
+export function reload(options: BenchOptions): Promise<Section> {
+	return changesUnderLoad({ servers: 300, cycles: options.quick ? 20 : 100, envoys: 1 }, options);
+}
+
+/** The same at 1,000 servers, with two Envoys that share the port. */
+export function reloadTwo(options: BenchOptions): Promise<Section> {
+	return changesUnderLoad({ servers: 1000, cycles: options.quick ? 30 : 150, envoys: 2 }, options);
+}
+
+async function changesUnderLoad(
+	{ servers, cycles, envoys }: ReloadOptions,
+	{ quick, progress }: BenchOptions,
+): Promise<Section> {
 	const closing: (() => unknown)[] = [];
 	try {
 		const upstream = await startUpstream(2);
@@ -40,6 +60,10 @@ export async function reload({ quick, progress }: BenchOptions): Promise<Section
 			await gateway.stop();
 			await rm(gateway.tempDir, { recursive: true, force: true });
 		});
+		if (envoys === 2) {
+			const second = await joinEnvoy(gateway);
+			closing.push(second.close);
+		}
 		const port = Number(new URL(gateway.url).port);
 		const file = new RegistryFile(gateway.registryFile, all);
 		const streams = await Promise.all(unchanged.slice(0, 2).map((id) => openStream(`${gateway.url}/${id}`)));
@@ -69,7 +93,8 @@ export async function reload({ quick, progress }: BenchOptions): Promise<Section
 		) => {
 			const before = kind === "added" || kind === "re-added" ? isUnknown : isServed;
 			await poll.until(id, before, 0);
-			const watched = poll.until(id, wanted, afterMs);
+			// A connection that is opened anew may reach the Envoy that has not heard of the change yet.
+			const watched = poll.until(id, wanted, afterMs, envoys === 1 ? "must stay" : "may go back");
 			await sleep(Math.random() * 20);
 			const renamedAt = file.change(id, entry);
 			const shownAt = await watched;
@@ -91,7 +116,6 @@ export async function reload({ quick, progress }: BenchOptions): Promise<Section
 			if ((await poll.until(id, isServed, 0)) === undefined) missing.push(`removed and back: ${id}`);
 			flips += 1;
 		};
-		const cycles = quick ? 20 : 100;
 		for (let cycle = 0; cycle < cycles; cycle++) {
 			progress(`reload: ${cycle + 1} of ${cycles} additions, changes and removals`);
 			await step("added", `added-${cycle}`, endpoint(one, "/mcp"), isServed);
@@ -108,10 +132,12 @@ export async function reload({ quick, progress }: BenchOptions): Promise<Section
 		const streamGap = Math.max(...streams.map(({ longestGap }) => longestGap));
 		for (const stream of streams) stream.close();
 		progress("reload: changes without traffic");
-		const costs = await quietChanges(gateway, file, upstream.ports, quick ? 20 : 50);
+		const costs = envoys === 1 ? await quietChanges(gateway, file, upstream.ports, quick ? 20 : 50) : [];
 		const events = gateway.events();
 		const stages = windows.flatMap(([from, to]) => stagesOf(events, from, to) ?? []);
 		return reloadSection({
+			servers,
+			envoys,
 			times,
 			flips,
 			load: loadResult,

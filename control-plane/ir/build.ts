@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import type { HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
+import type { HealthCheck, HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
 import { headerValueProblem } from "../registry/names.ts";
 import { urlProblem } from "../registry/url.ts";
-import type { Address, ServerIR, UpstreamEndpoint, UpstreamIR, UpstreamTlsIR } from "./model.ts";
+import type { Address, HealthCheckIR, ServerIR, UpstreamEndpoint, UpstreamIR, UpstreamTlsIR } from "./model.ts";
 
 /** What the translation of one server needs beside its entry. */
 export interface BuildContext {
@@ -70,7 +70,7 @@ function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
 		endpoints: targets.map(toEndpoint),
 		loadBalancer: server.loadBalancer,
 		connectTimeoutMs: server.timeouts.connectMs === 0 ? endlessMs : server.timeouts.connectMs,
-		...(healthCheck === undefined ? {} : { healthCheck: { ...healthCheck, path: healthCheck.path ?? "/" } }),
+		...(healthCheck === undefined ? {} : { healthCheck: buildHealthCheck(healthCheck, first.url.pathname) }),
 		...(https ? { tls: buildTls(server, targets, context) } : {}),
 		headers: Object.entries(server.headers).map(([name, value]) => ({
 			name,
@@ -116,6 +116,20 @@ function buildStdio(server: StdioServer, context: BuildContext): ServerIR {
 			sessionAffinity: true,
 		},
 	};
+}
+
+function buildHealthCheck(
+	{ type, path = "/", method = "ping", ...rest }: HealthCheck,
+	endpointPath: string,
+): HealthCheckIR {
+	switch (type) {
+		case "tcp":
+			return { probe: { type }, ...rest };
+		case "http":
+			return { probe: { type, path }, ...rest };
+		case "mcp":
+			return { probe: { type, path: endpointPath, method }, ...rest };
+	}
 }
 
 function parseUrl(text: string, where: string): URL {

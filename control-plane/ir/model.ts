@@ -26,8 +26,11 @@ export interface UpstreamTlsIR {
 }
 
 export interface HealthCheckIR {
-	readonly type: "tcp" | "http";
-	readonly path: string;
+	/** What is asked of a replica: a connection, a GET of `path`, or a POST of an MCP request to it. */
+	readonly probe:
+		| { readonly type: "tcp" }
+		| { readonly type: "http"; readonly path: string }
+		| { readonly type: "mcp"; readonly path: string; readonly method: "ping" | "discover" };
 	readonly intervalMs: number;
 	readonly timeoutMs: number;
 	readonly unhealthyThreshold: number;

@@ -14,7 +14,7 @@ export type EntryResult =
 
 const NESTED: Readonly<Record<string, readonly string[]>> = {
 	"endpoints.*": ["url", "weight"],
-	healthCheck: ["type", "path", "interval", "timeout", "unhealthyThreshold", "healthyThreshold"],
+	healthCheck: ["type", "path", "method", "interval", "timeout", "unhealthyThreshold", "healthyThreshold"],
 	timeouts: ["connect", "request", "idle"],
 	tls: ["caFile", "serverName", "insecureSkipVerify"],
 	pool: ["mode", "max", "idleTimeout", "startTimeout"],

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { duration, positiveDuration } from "./duration.ts";
 import { templateProblem } from "./expand.ts";
-import type { HttpServer } from "./model.ts";
+import type { HealthCheck, HttpServer } from "./model.ts";
 import { headerNameProblem, headerValueProblem } from "./names.ts";
 import { endpointFaults, urlProblem } from "./url.ts";
 
@@ -70,20 +70,40 @@ const headers = z
 const COUNT_RULE = "must be a whole number from 1 to 100.";
 const count = z.int({ error: COUNT_RULE }).min(1, { error: COUNT_RULE }).max(100, { error: COUNT_RULE });
 
+const PATH_RULE = {
+	tcp: "is for `type: http`; a `tcp` check only opens a connection.",
+	mcp: "is for `type: http`; an `mcp` check asks the path of the endpoint.",
+};
+
+/** What a check is where the file does not say it. */
+function checkType(check: {
+	readonly type?: HealthCheck["type"] | undefined;
+	readonly path?: string | undefined;
+	readonly method?: string | undefined;
+}): HealthCheck["type"] {
+	if (check.type !== undefined) return check.type;
+	if (check.path !== undefined) return "http";
+	return check.method === undefined ? "tcp" : "mcp";
+}
+
 const healthCheck = z
 	.strictObject(
 		{
 			type: z
-				.enum(["tcp", "http"], { error: "must be `tcp` or `http`." })
+				.enum(["tcp", "http", "mcp"], { error: "must be `tcp`, `http` or `mcp`." })
 				.optional()
 				.describe(
-					"`tcp`: a connection opens; `http`: GET `path` answers 2xx. Default: http where `path` is given, else tcp.",
+					"`tcp`: a connection opens; `http`: GET `path` answers 2xx; `mcp`: the endpoint answers an MCP request, with anything but 5xx. Default: http where `path` is given, mcp where `method` is, else tcp.",
 				),
 			path: z
 				.string({ error: "must be a path such as `/healthz`." })
 				.regex(/^\/[^\s#]*$/, { error: "must be a path such as `/healthz`." })
 				.optional()
 				.describe("Path of the `http` check, absolute on the replica. Default /."),
+			method: z
+				.enum(["ping", "discover"], { error: "must be `ping` or `discover`." })
+				.optional()
+				.describe("Request of the `mcp` check: `ping`, or `server/discover` of 2026-07-28. Default ping."),
 			interval: positiveDuration.prefault("5s").describe("Time between two checks of a replica."),
 			timeout: positiveDuration.prefault("2s").describe("Time after which a check without answer has failed."),
 			unhealthyThreshold: count.default(2).describe("Failures in a row until a replica gets no new traffic."),
@@ -92,19 +112,20 @@ const healthCheck = z
 		{ error: "must be a map such as `{type: http, path: /healthz, interval: 5s}`." },
 	)
 	.superRefine((check, ctx) => {
-		if (check.type === "tcp" && check.path !== undefined) {
-			ctx.addIssue({
-				code: "custom",
-				path: ["path"],
-				message: "is for `type: http`; a `tcp` check only opens a connection.",
-			});
+		const type = checkType(check);
+		if (type !== "http" && check.path !== undefined) {
+			ctx.addIssue({ code: "custom", path: ["path"], message: PATH_RULE[type] });
+		}
+		if (type !== "mcp" && check.method !== undefined) {
+			ctx.addIssue({ code: "custom", path: ["method"], message: "is for `type: mcp`." });
 		}
 	})
 	.transform((check) => {
-		const type = check.type ?? (check.path === undefined ? "tcp" : "http");
+		const type = checkType(check);
 		return {
 			type,
 			...(type === "http" && { path: check.path ?? "/" }),
+			...(type === "mcp" && { method: check.method ?? ("ping" as const) }),
 			intervalMs: check.interval,
 			timeoutMs: check.timeout,
 			unhealthyThreshold: check.unhealthyThreshold,

@@ -21,10 +21,12 @@ export interface Endpoint {
 
 /** Active health check of an HTTP server's replicas. Durations are milliseconds. */
 export interface HealthCheck {
-	/** `tcp`: a connection opens; `http`: GET `path` answers 2xx. */
-	readonly type: "tcp" | "http";
+	/** `tcp`: a connection opens; `http`: GET `path` answers 2xx; `mcp`: the endpoint answers an MCP request. */
+	readonly type: "tcp" | "http" | "mcp";
 	/** Path of the `http` check, absolute on the replica. */
 	readonly path?: string;
+	/** Request of the `mcp` check. */
+	readonly method?: "ping" | "discover";
 	readonly intervalMs: number;
 	readonly timeoutMs: number;
 	/** Failures in a row until a replica gets no new traffic. */

@@ -7,7 +7,7 @@ import type { ApiKeyState } from "../sources/api-key-source.ts";
 import type { SourceState } from "../sources/registry-source.ts";
 import { caSecretName, clusterName, headerSecretName } from "../xds/names.ts";
 import { type BridgeAnswer, readBridges } from "./bridges.ts";
-import { type Replica, readReplicas } from "./replicas.ts";
+import { type Health, type Replica, readHealth } from "./replicas.ts";
 
 /** What `GET /v1/status` answers and `mcp-gateway status` shows. Holds no secret. */
 export interface Status {
@@ -30,10 +30,17 @@ export interface Status {
 export interface ServerStatus {
 	readonly id: string;
 	readonly type: string;
-	/** `failing`: no address, or a stdio server whose last process did not start; it is tried again. */
+	/**
+	 * `failing`: no address, no healthy replica, or a stdio server whose last process did not start; it is tried again.
+	 */
 	readonly state: "serving" | "unavailable" | "refused" | "failing";
 	readonly problem?: string;
 	readonly endpoints?: readonly Replica[];
+	/** How often a replica was ejected because connections to it failed, since Envoy has the server. */
+	readonly ejections?: number;
+	/** Active health checks so far, and those that failed; left out where there are none. */
+	readonly checks?: number;
+	readonly failedChecks?: number;
 	/** Open sessions of a stdio server, over all bridges. */
 	readonly sessions?: number;
 }
@@ -65,8 +72,8 @@ export interface StatusDeps {
 /** Asks everyone who knows something; who does not answer is left out. */
 export async function readStatus(deps: StatusDeps): Promise<Status> {
 	const { errors, loadedAt } = deps.source();
-	const [replicas, bridges] = await Promise.all([
-		deps.envoyAdmin === undefined ? undefined : readReplicas(deps.envoyAdmin).catch(() => undefined),
+	const [health, bridges] = await Promise.all([
+		deps.envoyAdmin === undefined ? undefined : readHealth(deps.envoyAdmin).catch(() => undefined),
 		readBridges(deps.bridges),
 	]);
 	const envoys = envoyStatuses(deps.ads);
@@ -74,7 +81,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 		ready: isReady(deps.ads),
 		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
 		...apiKeyStatus(deps.apiKeys?.()),
-		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, replicas, bridges)),
+		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, health, bridges)),
 		envoys,
 		processes: deps.processes(),
 		bridges,
@@ -108,7 +115,7 @@ function envoyStatuses(ads: AdsServer): EnvoyStatus[] {
 function serverStatus(
 	{ server, state, problem }: ServerOutcome,
 	envoys: readonly EnvoyStatus[],
-	replicas: ReadonlyMap<string, readonly Replica[]> | undefined,
+	health: ReadonlyMap<string, Health> | undefined,
 	bridges: readonly BridgeAnswer[],
 ): ServerStatus {
 	const mine = new Set([server.id, clusterName(server.id), caSecretName(server.id)]);
@@ -119,14 +126,29 @@ function serverStatus(
 	const base = { id: server.id, type: server.type };
 	if (problem !== undefined) return { ...base, state, problem };
 	if (refusal !== undefined) return { ...base, state: "refused", problem: `Envoy refused it: ${refusal.message}` };
-	const endpoints = replicas?.get(server.id);
-	if (endpoints?.length === 0)
-		return { ...base, state: "failing", problem: "its name does not resolve to any address" };
-	const served = { ...base, state, ...(endpoints === undefined ? {} : { endpoints }) };
+	const served = { ...base, state, ...shownHealth(health?.get(server.id)) };
+	const why = failing(served.endpoints);
+	if (why !== undefined) return { ...served, state: "failing", problem: why };
 	if (server.type !== "stdio") return served;
 	const pools = bridges.flatMap(({ servers }) => servers[server.id] ?? []);
 	const sessions = pools.reduce((sum, pool) => sum + pool.sessions, 0);
 	const failure = pools.find(({ lastFailure, processes }) => lastFailure !== undefined && processes.length === 0);
 	if (failure?.lastFailure === undefined) return { ...served, sessions };
 	return { ...served, state: "failing", sessions, problem: failure.lastFailure.detail };
+}
+
+function shownHealth(
+	health: Health | undefined,
+): Pick<ServerStatus, "endpoints" | "ejections" | "checks" | "failedChecks"> {
+	if (health === undefined) return {};
+	const { replicas, ejections, checks, failedChecks } = health;
+	return { endpoints: replicas, ejections, ...(checks === 0 ? {} : { checks, failedChecks }) };
+}
+
+/** Why no replica can take a request; undefined where one can, or may be able to. */
+function failing(endpoints: readonly Replica[] | undefined): string | undefined {
+	if (endpoints === undefined) return undefined;
+	if (endpoints.length === 0) return "its name does not resolve to any address";
+	if (endpoints.some(({ health }) => health !== "unhealthy" && health !== "ejected")) return undefined;
+	return "no replica is healthy";
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { ServingServer, UpstreamEndpoint, UpstreamIR } from "../ir/model.ts";
+import { healthChecked } from "./health-check.ts";
 import { any, duration, extension, type Message, typedStruct } from "./message.ts";
 import { adsSource, caSecretName, clusterName, headerSecretName, systemRootsName } from "./names.ts";
 
@@ -16,7 +17,7 @@ export function cluster(server: ServingServer): Message {
 	const { id, upstream } = server;
 	return {
 		name: clusterName(id),
-		...discovery(id, upstream),
+		...discovery(server),
 		connect_timeout: duration(upstream.connectTimeoutMs),
 		lb_policy: lbPolicy[upstream.loadBalancer],
 		common_lb_config: {
@@ -41,21 +42,22 @@ export function cluster(server: ServingServer): Message {
 			tcp_keepalive: { keepalive_probes: 3, keepalive_time: 30, keepalive_interval: 10 },
 		},
 		...(upstream.endpoints.length > 1 || upstream.discovery === "dns" ? { outlier_detection: ejection } : {}),
-		...(upstream.healthCheck === undefined ? {} : { health_checks: [healthCheck(upstream.healthCheck)] }),
+		...(upstream.healthCheck === undefined ? {} : healthChecked(upstream.healthCheck)),
 		...(upstream.tls === undefined ? {} : { transport_socket: tlsSocket(id, upstream.tls) }),
 	};
 }
 
 /** The ClusterLoadAssignment that EDS sends, or that stands in a DNS cluster. */
-export function loadAssignment(id: string, endpoints: readonly UpstreamEndpoint[]): Message {
+export function loadAssignment({ id, upstream }: ServingServer): Message {
+	const checked = upstream.healthCheck !== undefined;
 	return {
 		cluster_name: clusterName(id),
-		endpoints: [{ lb_endpoints: endpoints.map(lbEndpoint) }],
+		endpoints: [{ lb_endpoints: upstream.endpoints.map((endpoint) => lbEndpoint(endpoint, checked)) }],
 	};
 }
 
-function discovery(id: string, upstream: UpstreamIR): Message {
-	if (upstream.discovery === "eds") {
+function discovery(server: ServingServer): Message {
+	if (server.upstream.discovery === "eds") {
 		return { type: "EDS", eds_cluster_config: { eds_config: adsSource } };
 	}
 	// Envoy calls these fields deprecated, but the .proto files of 2024-07 know no others and a cluster factory takes no
@@ -66,11 +68,11 @@ function discovery(id: string, upstream: UpstreamIR): Message {
 		dns_refresh_rate: "5s",
 		dns_failure_refresh_rate: { base_interval: "1s", max_interval: "10s" },
 		dns_lookup_family: "V4_PREFERRED",
-		load_assignment: loadAssignment(id, upstream.endpoints),
+		load_assignment: loadAssignment(server),
 	};
 }
 
-function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint): Message {
+function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint, checked: boolean): Message {
 	const endpoint =
 		"path" in address
 			? { address: { pipe: { path: address.path } } }
@@ -81,6 +83,8 @@ function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint): Message {
 						? { additional_addresses: [{ address: socketAddress("::1", address.port) }] }
 						: {}),
 					hostname,
+					// The Host of a health check; without it that would be the cluster's name.
+					...(checked ? { health_check_config: { hostname } } : {}),
 				};
 	return { endpoint, load_balancing_weight: weight };
 }
@@ -116,16 +120,6 @@ const ejection: Message = {
 	max_ejection_time: "10s",
 	max_ejection_percent: 100,
 };
-
-function healthCheck(check: NonNullable<UpstreamIR["healthCheck"]>): Message {
-	return {
-		timeout: duration(check.timeoutMs),
-		interval: duration(check.intervalMs),
-		unhealthy_threshold: check.unhealthyThreshold,
-		healthy_threshold: check.healthyThreshold,
-		...(check.type === "tcp" ? { tcp_health_check: {} } : { http_health_check: { path: check.path } }),
-	};
-}
 
 /** HTTP/1.1 to the upstream, and a filter for each header whose value only SDS may carry. */
 function httpOptions(id: string, upstream: UpstreamIR): Message {

@@ -27,6 +27,8 @@ const rules: readonly Rule[] = [
 	// No key has been found good, or the script that looks has failed.
 	{ when: details("rbac_access_denied_matched_policy[none]"), reason: "unauthorized" },
 	{ when: details("request_header_timeout"), reason: "request_timeout" },
+	// `max_stream_duration` (`timeouts.request`) sets no response flag of its own.
+	{ when: details("max_duration_timeout"), reason: "timeout" },
 	{ when: details("direct_response"), reason: "server_unavailable", data: { detail: "%LOCAL_REPLY_BODY%" } },
 	// Clients start anew on 404 and on nothing else, so a session whose replica is gone must end in one:
 	// https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management

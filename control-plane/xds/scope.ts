@@ -47,8 +47,12 @@ function routes(server: ServingServer): Message[] {
 			...more,
 			cluster: clusterName(id),
 			prefix_rewrite: rewrite,
-			// Envoy's default of 15 s would cut every longer call and every stream.
-			timeout: duration(route.requestTimeoutMs),
+			// Envoy's default of 15 s would cut every longer call and every stream. Not the limit of the registry either: when
+			// this one runs out Envoy counts a broken connection, and three of those eject a replica that is only slow.
+			timeout: "0s",
+			...(route.requestTimeoutMs === 0
+				? {}
+				: { max_stream_duration: { max_stream_duration: duration(route.requestTimeoutMs) } }),
 			idle_timeout: duration(route.idleTimeoutMs),
 			...(route.rewriteHost ? { auto_host_rewrite: true } : {}),
 		},

@@ -21,7 +21,7 @@ export function translateServer(server: ServerIR): Resource[] {
 		found.push(resource("cluster", cluster(server)));
 		found.push(...secrets(server).map((secret) => resource("secret", secret)));
 		if (server.upstream.discovery === "eds") {
-			const message = loadAssignment(server.id, server.upstream.endpoints);
+			const message = loadAssignment(server);
 			found.push({ type: "endpoints", name: String(message["cluster_name"]), message });
 		}
 	}

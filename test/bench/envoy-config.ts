@@ -66,7 +66,7 @@ export function bareRoute(port: number, upstreamPort: number): Message {
 				{
 					name: clusterName(server.id),
 					type: "STATIC",
-					load_assignment: loadAssignment(server.id, endpointsOf(server)),
+					load_assignment: loadAssignment(server),
 				},
 			],
 		},
@@ -96,11 +96,9 @@ export function endpoint(port: number, path: string): { type: "http"; endpoint: 
 	return { type: "http", endpoint: `http://127.0.0.1:${port}${path}` };
 }
 
-const endpointsOf = (server: ServingServer) => server.upstream.endpoints;
-
 function withEndpoints(message: Message, server: ServingServer): Message {
 	const { eds_cluster_config: _, ...rest } = message;
-	return { ...rest, type: "STATIC", load_assignment: loadAssignment(server.id, endpointsOf(server)) };
+	return { ...rest, type: "STATIC", load_assignment: loadAssignment(server) };
 }
 
 function listenerIR(port: number, accessLog: string): ListenerIR {

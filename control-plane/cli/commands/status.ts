@@ -27,7 +27,17 @@ const statusSchema = z.object({
 			type: z.string(),
 			state: z.string(),
 			problem: z.string().nullish(),
-			endpoints: z.array(z.object({ address: z.string(), health: z.string() })).nullish(),
+			endpoints: z
+				.array(
+					z.object({
+						address: z.string(),
+						health: z.string(),
+						reason: z.string().optional(),
+						requests: z.number().optional(),
+					}),
+				)
+				.nullish(),
+			ejections: z.number().optional(),
 		}),
 	),
 	// Only connected ones are listed.
@@ -106,12 +116,14 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 	const good = new Set(["ok", "ready", "serving", "running", "healthy", "degraded", "HEALTHY"]);
 	const tone = (state: string) => (good.has(state) ? colours.green(state) : colours.yellow(state));
 	const behind = envoys.filter(({ inSync }) => inSync === false).length;
-	const rows = servers.map(({ id, type, state, problem, endpoints }) => [
-		colours.cyan(id),
-		type,
-		tone(state),
-		problem ?? (endpoints ?? []).map(({ address, health }) => `${address} ${tone(health)}`).join(", "),
-	]);
+	const rows = servers.map(({ id, type, state, problem, endpoints, ejections = 0 }) => {
+		const replicas = (endpoints ?? []).map(({ address, health, reason, requests }) => {
+			const more = reason ?? (requests === 0 ? "no traffic" : undefined);
+			return `${address} ${tone(health)}${more === undefined ? "" : ` (${more})`}`;
+		});
+		const shown = [problem, replicas.join(", "), ejections === 0 ? "" : `ejections so far: ${ejections}`];
+		return [colours.cyan(id), type, tone(state), shown.filter(Boolean).join("; ")];
+	});
 	const lines = [
 		`Gateway    ${status.ready ? colours.green("ready") : colours.red("not ready")}`,
 		`Registry   ${registry.file}${registry.loadedAt ? `, read ${age(registry.loadedAt, now)} ago` : ""}`,
@@ -126,7 +138,7 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 	faulty("The registry file is faulty; the last good one is served:", registry.errors);
 	faulty("The API keys are faulty; the last good ones are in force:", apiKeys?.errors ?? []);
 	const head = (...cells: string[]) => cells.map((cell) => colours.dim(cell));
-	if (rows.length > 0) lines.push("", ...table([head("SERVER", "TYPE", "STATE", "REPLICAS OR PROBLEM"), ...rows]));
+	if (rows.length > 0) lines.push("", ...table([head("SERVER", "TYPE", "STATE", "REPLICAS AND PROBLEMS"), ...rows]));
 	if (processes.length > 0) {
 		lines.push("");
 		lines.push(

@@ -500,7 +500,7 @@ export const malformed: readonly {
 		file: "r.yaml",
 		text: "a: {endpoint: http://a, healthCheck: {type: grpc, interval: 0, unhealthyThreshold: 0}}\n",
 		errors: [
-			"1:45: `healthCheck.type` must be `tcp` or `http`.",
+			"1:45: `healthCheck.type` must be `tcp`, `http` or `mcp`.",
 			"1:61: `healthCheck.interval` must be longer than 0, for example `5s`.",
 			"1:84: `healthCheck.unhealthyThreshold` must be a whole number from 1 to 100.",
 		],
@@ -509,6 +509,15 @@ export const malformed: readonly {
 		file: "r.yaml",
 		text: "a: {endpoint: http://a, healthCheck: {type: tcp, path: /h}}\n",
 		errors: ["1:56: `healthCheck.path` is for `type: http`; a `tcp` check only opens a connection."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, healthCheck: {type: mcp, path: /h}}\nb: {endpoint: http://a, healthCheck: {path: /h, method: ping}}\nc: {endpoint: http://a, healthCheck: {method: initialize}}\n",
+		errors: [
+			"1:56: `healthCheck.path` is for `type: http`; an `mcp` check asks the path of the endpoint.",
+			"2:57: `healthCheck.method` is for `type: mcp`.",
+			"3:47: `healthCheck.method` must be `ping` or `discover`.",
+		],
 	},
 	{
 		file: "r.yaml",

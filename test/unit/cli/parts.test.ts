@@ -105,6 +105,16 @@ test("the status shows what is wrong", () => {
 			registry: { file: "r.yaml", loadedAt: 1000, errors: [{ file: "r.yaml", line: 3, col: 1, message: "no" }] },
 			servers: [
 				{ id: "a", type: "http", state: "serving", endpoints: [{ address: "h:1", health: "healthy" }] },
+				{
+					id: "b",
+					type: "http",
+					state: "serving",
+					endpoints: [
+						{ address: "h:2", health: "ejected", reason: "connections to it failed", requests: 3 },
+						{ address: "h:3", health: "healthy", requests: 0 },
+					],
+					ejections: 2,
+				},
 				{ id: "k", type: "k8s", state: "unavailable", problem: "not yet" },
 			],
 			envoys: [{ id: "e", inSync: false }],
@@ -114,7 +124,8 @@ test("the status shows what is wrong", () => {
 		61_000,
 	);
 	expect(text).toContain("r.yaml:3:1: no");
-	expect(text).toMatch(/a +http +serving +h:1 healthy/);
+	expect(text).toMatch(/a +http +serving +h:1 healthy$/m);
+	expect(text).toContain("h:2 ejected (connections to it failed), h:3 healthy (no traffic); ejections so far: 2");
 	expect(text).toMatch(/k +k8s +unavailable +not yet/);
 	expect(text).toContain("1 connected, 1 not up to date");
 	expect(text).toMatch(/envoy +7 +running +61 s +2/);

@@ -33,8 +33,14 @@ const error = z
 const replica = z
 	.object({
 		address: z.string().meta({ description: "`HOST:PORT` or `unix:PATH`.", examples: ["10.0.0.5:8000"] }),
-		health: z.enum(["healthy", "unhealthy", "ejected", "draining"]),
+		health: z
+			.enum(["healthy", "unhealthy", "ejected", "unchecked", "draining"])
+			.describe(
+				"`unhealthy`: fails its active check; `ejected`: connections to it failed; `unchecked`: its first check is under way.",
+			),
+		reason: z.string().exactOptional().describe("Why it is not healthy."),
 		active: z.int().min(0).describe("Requests under way."),
+		requests: z.int().min(0).describe("Requests so far, checks not counted."),
 	})
 	.meta({ id: "Replica", description: "A replica as Envoy sees it." }) satisfies z.ZodType<Replica>;
 
@@ -44,9 +50,14 @@ const server = z
 		type: z.string().describe("`http`, `stdio` or `k8s`."),
 		state: z
 			.enum(["serving", "unavailable", "refused", "failing"])
-			.describe("`refused`: by Envoy; `failing`: no address, or a stdio server whose last process did not start."),
+			.describe(
+				"`refused`: by Envoy; `failing`: no address, no healthy replica, or a stdio server whose last process did not start.",
+			),
 		problem: z.string().exactOptional().describe("Why it is not `serving`."),
 		endpoints: z.array(replica).exactOptional(),
+		ejections: z.int().min(0).exactOptional().describe("How often a replica was ejected."),
+		checks: z.int().min(0).exactOptional().describe("Active health checks so far."),
+		failedChecks: z.int().min(0).exactOptional().describe("Those of them that failed."),
 		sessions: z.int().min(0).exactOptional().describe("Open sessions of a stdio server, over all bridges."),
 	})
 	.meta({ id: "Server", description: "What became of a server of the registry. Holds no secret." });

@@ -59,14 +59,18 @@ const quick = { interval: "50ms", timeout: "2s" };
 
 describe("the mcp check", () => {
 	test("finds real servers of every kind healthy, and leaves no session behind", async () => {
-		const port = await freePort();
-		const everything = await startNode(
-			join(ROOT, "node_modules/@modelcontextprotocol/server-everything/dist/index.js"),
-			["streamableHttp"],
-			{ env: { PORT: String(port), NODE_OPTIONS: `--import=${join(ROOT, "docs/examples/loopback.mjs")}` } },
-		);
-		ends.push(() => everything.close());
-		await everything.waitFor(/listening on port/);
+		const everything = async (transport: string) => {
+			const port = await freePort();
+			const server = await startNode(
+				join(ROOT, "node_modules/@modelcontextprotocol/server-everything/dist/index.js"),
+				[transport],
+				{ env: { PORT: String(port), NODE_OPTIONS: `--import=${join(ROOT, "docs/examples/loopback.mjs")}` } },
+			);
+			ends.push(() => server.close());
+			await server.waitFor(/(listening|running) on port/);
+			return { origin: `http://127.0.0.1:${port}`, server };
+		};
+		const [http, sse] = await Promise.all([everything("streamableHttp"), everything("sse")]);
 		const started = await Promise.all([startMcpServer(), startStateless(), startConformanceServer()]);
 		for (const server of started) ends.push(() => server.close());
 		// Opens a session for whatever comes without one, as the Python SDK does.
@@ -79,14 +83,18 @@ describe("the mcp check", () => {
 			},
 		});
 		const urls = {
-			everything: `http://127.0.0.1:${port}/mcp`,
+			everything: `${http.origin}/mcp`,
+			sse: `${sse.origin}/sse`,
 			v1: started[0].url,
 			stateless: started[1].url,
 			v2: started[2].url,
 			naive: `${naive.url}/mcp`,
 		};
 		const registry = Object.entries(urls).flatMap(([id, endpoint]) =>
-			["ping", "discover"].map((method) => [`${id}-${method}`, { endpoint, healthCheck: { method, ...quick } }]),
+			["ping", "discover"].map((method) => [
+				`${id}-${method}`,
+				{ endpoint, ...(id === "sse" ? { transport: "sse" } : {}), healthCheck: { method, ...quick } },
+			]),
 		);
 		const gateway = await gatewayFor(Object.fromEntries(registry));
 		const ids = registry.map(([id]) => String(id));
@@ -96,8 +104,9 @@ describe("the mcp check", () => {
 			expect(server).toMatchObject({ state: "serving", failedChecks: 0, endpoints: [{ health: "healthy" }] });
 		}
 		expect(sessions).toBe(0);
-		expect(everything.output()).toContain("Received MCP POST request");
-		expect(everything.output()).not.toContain("Session initialized");
+		expect(http.server.output()).toContain("Received MCP POST request");
+		expect(http.server.output()).not.toContain("Session initialized");
+		expect(sse.server.output()).not.toMatch(/client connected/i);
 	}, 90_000);
 
 	test("asks the endpoint itself, without the entry's headers", async () => {

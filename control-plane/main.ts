@@ -7,11 +7,13 @@ import { type AdsServer, startAdsServer } from "./ads/server.ts";
 import { isLoopback, parseAddress } from "./cli/address.ts";
 import { version } from "./cli/version.ts";
 import type { BuildContext } from "./ir/build.ts";
-import type { ApiKey, ListenerIR } from "./ir/model.ts";
+import type { ApiKey, ListenerIR, ListenerTlsIR } from "./ir/model.ts";
 import { unknownServers } from "./registry/api-keys.ts";
 import { type ExpandDeps, expand } from "./registry/expand.ts";
 import { type Built, createSnapshotBuilder } from "./snapshot/builder.ts";
 import { type ApiKeyPlaces, type ApiKeySource, createApiKeySource } from "./sources/api-key-source.ts";
+import type { TlsFiles } from "./sources/certificate.ts";
+import { createCertificateSource } from "./sources/certificate-source.ts";
 import { createFileSource } from "./sources/file-source.ts";
 import { isReady, type StatusDeps } from "./status/status.ts";
 
@@ -34,6 +36,8 @@ export interface ControlPlaneOptions {
 	readonly accessLog: string;
 	/** Left out: no key is asked for. */
 	readonly apiKeys?: ApiKeyPlaces;
+	/** Left out: plain HTTP. */
+	readonly tls?: TlsFiles;
 	readonly log: Logger;
 	/** Called once, when the first Envoy serves. */
 	readonly onReady?: (info: { servers: readonly string[] }) => void;
@@ -68,6 +72,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			? undefined
 			: createApiKeySource({ ...expandDeps, places: options.apiKeys, log, changed: rebuild });
 
+	const certificates =
+		options.tls === undefined ? undefined : createCertificateSource({ files: options.tls, log, changed: rebuild });
+
 	let built: Built | undefined;
 	let announced = false;
 	const ads: AdsServer = await startAdsServer({ address: options.xds, log, onChange: announce });
@@ -88,7 +95,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		if (registry === undefined) return;
 		const before = built;
 		const apiKeys = keys?.state.keys ?? [];
-		built = builder.build(registry, listenerOf(options, apiKeys), context);
+		built = builder.build(registry, listenerOf(options, apiKeys, certificates?.state.certificate.tls), context);
 		ads.setSnapshot(built.snapshot);
 		for (const [id, { problem }] of built.outcomes) {
 			if (problem === undefined || before?.outcomes.get(id)?.problem === problem) continue;
@@ -118,6 +125,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		ads,
 		envoyAdmin: options.envoyAdmin === undefined ? undefined : parseAddress(options.envoyAdmin),
 		bridges,
+		certificates,
 		processes: options.processes ?? (() => []),
 	};
 	const admin = await startAdminApi({
@@ -134,6 +142,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		async reload() {
 			const before = built;
 			keys?.reload();
+			certificates?.reload();
 			await source.reload();
 			// The same text, but what its placeholders stand for may have changed.
 			if (built === before) rebuild();
@@ -141,6 +150,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		async close() {
 			unsubscribe();
 			keys?.close();
+			certificates?.close();
 			await source.close();
 			await admin.close();
 			await ads.close();
@@ -148,7 +158,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	};
 }
 
-function listenerOf(options: ControlPlaneOptions, apiKeys: readonly ApiKey[]): ListenerIR {
+function listenerOf(options: ControlPlaneOptions, apiKeys: readonly ApiKey[], tls?: ListenerTlsIR): ListenerIR {
 	return {
 		host: options.listen.host,
 		port: options.listen.port,
@@ -159,6 +169,7 @@ function listenerOf(options: ControlPlaneOptions, apiKeys: readonly ApiKey[]): L
 		accessLog: options.accessLog,
 		tcpKeepAlive: process.platform === "linux",
 		apiKeys,
+		...(tls === undefined ? {} : { tls }),
 	};
 }
 

@@ -47,6 +47,17 @@ export const servingOptions = {
 		requiresArg: true,
 		describe: "File with the keys of clients, one of which must be sent; `keys new` makes one",
 	},
+	"tls-cert": {
+		type: "string",
+		requiresArg: true,
+		describe: "Serve HTTPS with the certificate in this PEM file (its chain after it); renewed when the file changes",
+	},
+	"tls-key": { type: "string", requiresArg: true, describe: "PEM file with the certificate's private key" },
+	"tls-client-ca": {
+		type: "string",
+		requiresArg: true,
+		describe: "Let only clients in that have a certificate signed by an authority in this PEM file",
+	},
 	insecure: {
 		type: "boolean",
 		default: false,

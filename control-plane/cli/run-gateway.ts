@@ -11,7 +11,7 @@ import type { RunFolder } from "./run-folder.ts";
 import { createSupervisor } from "./supervisor.ts";
 import { coloursFor } from "./text.ts";
 import { bridgeChild, controlPlaneChild, envoyChild } from "./up-children.ts";
-import type { Serving, UpOptions } from "./up-plan.ts";
+import { gatewayUrl, type Serving, type UpOptions } from "./up-plan.ts";
 import { welcome } from "./welcome.ts";
 
 export interface GatewayDeps {
@@ -121,7 +121,7 @@ export async function runGateway(deps: GatewayDeps): Promise<number> {
 
 function announce(servers: readonly string[], deps: GatewayDeps): void {
 	const { output, serving, options } = deps;
-	const url = httpUrl(serving.listen);
+	const url = gatewayUrl(serving);
 	const adminUrl = httpUrl(serving.admin);
 	if (!options.json) {
 		const apiKey = serving.apiKeys !== undefined;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { isAbsolute, resolve } from "node:path";
 import { spawnGuarded } from "../../envoy/guard.ts";
 import { type EnvoyLogLevel, envoyArgs, parseEnvoyLog } from "../../envoy/process.ts";
+import type { TlsFiles } from "../sources/certificate.ts";
 import { formatAddress } from "./address.ts";
 import type { ChildSpec } from "./child.ts";
 import { readLines } from "./lines.ts";
@@ -35,6 +36,7 @@ export function controlPlaneChild(deps: {
 		...options.allowHost.flatMap((host) => ["--allow-host", host]),
 		...(options.apiKeyFile === undefined ? [] : ["--api-key-file", absolute(options.apiKeyFile)]),
 		...(options.adminTokenFile === undefined ? [] : ["--admin-token-file", absolute(options.adminTokenFile)]),
+		...(serving.tls === undefined ? [] : tlsArgs(serving.tls.files)),
 		...(options.insecure ? ["--insecure"] : []),
 		...(options.mcpFilter ? [] : ["--no-mcp-filter"]),
 	];
@@ -47,6 +49,10 @@ export function controlPlaneChild(deps: {
 			return child;
 		},
 	};
+}
+
+function tlsArgs({ cert, key, clientCa }: TlsFiles): string[] {
+	return ["--tls-cert", cert, "--tls-key", key, ...(clientCa === undefined ? [] : ["--tls-client-ca", clientCa])];
 }
 
 /** The bridge in front of stdio servers as a child. */

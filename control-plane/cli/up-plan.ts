@@ -1,11 +1,14 @@
+import type { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import type { EnvoyLogLevel } from "../../envoy/process.ts";
 import { TOKEN_VARIABLE, tokenSource } from "../admin/token.ts";
 import { apiKeysVariable } from "../registry/api-keys.ts";
 import { formatErrors } from "../registry/format.ts";
 import { type ApiKeyPlaces, loadApiKeys } from "../sources/api-key-source.ts";
-import { formatAddress, isLoopback, parseTcp, type TcpAddress } from "./address.ts";
+import { certificateNames, readCertificate, type TlsFiles } from "../sources/certificate.ts";
+import { formatAddress, httpUrl, isLoopback, parseTcp, type TcpAddress } from "./address.ts";
 import { failure, usage } from "./errors.ts";
 
 /** What a person wants of `up` and `control-plane` alike: how the gateway is reached and what it lets in. */
@@ -15,6 +18,9 @@ export interface ServingOptions {
 	readonly adminTokenFile?: string | undefined;
 	readonly insecure: boolean;
 	readonly apiKeyFile?: string | undefined;
+	readonly tlsCert?: string | undefined;
+	readonly tlsKey?: string | undefined;
+	readonly tlsClientCa?: string | undefined;
 	readonly allowOrigin: readonly string[];
 	readonly allowHost: readonly string[];
 	readonly maxBody: string;
@@ -29,6 +35,8 @@ export interface Serving {
 	readonly maxBodyBytes: number;
 	/** Where the keys of clients are, which have been found without fault; left out: no key is asked for. */
 	readonly apiKeys?: ApiKeyPlaces;
+	/** Left out: plain HTTP. Paths are absolute. */
+	readonly tls?: { readonly files: TlsFiles; readonly leaf: X509Certificate };
 }
 
 /** Options that only `up` has. */
@@ -45,10 +53,10 @@ export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): S
 	const listen = tcp(options.listen, "--listen");
 	const admin = tcp(options.admin, "--admin");
 	const apiKeys = checkApiKeys({ file: options.apiKeyFile, text: env[apiKeysVariable] }, env);
-	if (!isLoopback(listen) && apiKeys === undefined && !options.insecure) {
+	if (!isLoopback(listen) && apiKeys === undefined && options.tlsClientCa === undefined && !options.insecure) {
 		throw usage(
 			`--listen ${options.listen} opens the gateway to the network, where anyone could then start processes on this machine. ` +
-				`Name a file with the keys that clients must send (--api-key-file FILE, or the variable ${apiKeysVariable}), or say --insecure if something else protects it.`,
+				`Name a file with the keys that clients must send (--api-key-file FILE, or the variable ${apiKeysVariable}), ask for their certificates (--tls-client-ca FILE), or say --insecure if something else protects it.`,
 		);
 	}
 	const token = tokenSource(options.adminTokenFile, env);
@@ -66,7 +74,9 @@ export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): S
 	if (listen.port !== 0 && formatAddress(listen) === formatAddress(admin)) {
 		throw usage(`--listen and --admin are both ${formatAddress(listen)}; they need different ports.`);
 	}
-	return { listen, admin, maxBodyBytes: parseSize(options.maxBody), ...(apiKeys !== undefined && { apiKeys }) };
+	const tls = checkTls(options);
+	const maxBodyBytes = parseSize(options.maxBody);
+	return { listen, admin, maxBodyBytes, ...(apiKeys !== undefined && { apiKeys }), ...(tls !== undefined && { tls }) };
 }
 
 /** Reads the keys once, so that faults are told at once and not by a child. */
@@ -75,6 +85,42 @@ function checkApiKeys(places: ApiKeyPlaces, env: NodeJS.ProcessEnv): ApiKeyPlace
 	const result = loadApiKeys(places, { env, readFile: (path) => readFileSync(path, "utf8") });
 	if (!result.ok) throw failure(`The API keys are faulty:\n${formatErrors(result.errors)}`);
 	return places;
+}
+
+/** Reads the certificate, so that a faulty one is told before anything runs. */
+function checkTls({ tlsCert, tlsKey, tlsClientCa }: ServingOptions): Serving["tls"] {
+	if (tlsCert === undefined && tlsKey === undefined) {
+		if (tlsClientCa === undefined) return undefined;
+		throw usage(
+			"--tls-client-ca asks for HTTPS: name the gateway's own certificate too, --tls-cert FILE --tls-key FILE.",
+		);
+	}
+	if (tlsCert === undefined) throw usage("--tls-key needs the certificate that it belongs to: --tls-cert FILE.");
+	if (tlsKey === undefined) throw usage("--tls-cert needs the certificate's private key: --tls-key FILE.");
+	const clientCa = tlsClientCa === undefined ? {} : { clientCa: resolve(tlsClientCa) };
+	const files: TlsFiles = { cert: resolve(tlsCert), key: resolve(tlsKey), ...clientCa };
+	try {
+		return { files, leaf: readCertificate(files).leaf };
+	} catch (error) {
+		throw failure(`HTTPS: ${(error as Error).message}`);
+	}
+}
+
+/**
+ * URL under which clients reach the gateway. With TLS its host is one that the certificate is for, since a client
+ * refuses any other: the listener's address, `localhost` where that is meant, else the certificate's first plain name.
+ */
+export function gatewayUrl({ listen, tls }: Pick<Serving, "listen" | "tls">): string {
+	const plain = new URL(httpUrl(listen));
+	if (tls === undefined) return plain.origin;
+	const host = plain.hostname.replace(/^\[|\]$/g, "");
+	const name =
+		tls.leaf.checkIP(host) !== undefined
+			? undefined
+			: isLoopback({ host, port: listen.port }) && tls.leaf.checkHost("localhost") !== undefined
+				? "localhost"
+				: certificateNames(tls.leaf).find((name) => isIP(name) === 0 && !name.includes("*"));
+	return `https://${name === undefined ? plain.host : `${name}:${listen.port}`}`;
 }
 
 /** Reads `65536`, `512KiB`, `64MiB`, `1g`: units are powers of 1024. */

@@ -1,9 +1,9 @@
-import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { HealthCheck, HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
 import { headerValueProblem } from "../registry/names.ts";
 import { urlProblem } from "../registry/url.ts";
 import type { Address, HealthCheckIR, ServerIR, UpstreamEndpoint, UpstreamIR, UpstreamTlsIR } from "./model.ts";
+import { certificateBlocks } from "./pem.ts";
 
 /** What the translation of one server needs beside its entry. */
 export interface BuildContext {
@@ -158,7 +158,7 @@ function buildTls(server: HttpServer, targets: readonly Target[], context: Build
 	let caPem: string | undefined;
 	if (caFile !== undefined) {
 		try {
-			caPem = certificates(context.readFile(caFile), caFile);
+			caPem = certificateBlocks(context.readFile(caFile), caFile).pem;
 		} catch (error) {
 			throw new Unavailable(`tls.caFile: ${error instanceof Error ? error.message : String(error)}`);
 		}
@@ -172,18 +172,6 @@ function buildTls(server: HttpServer, targets: readonly Target[], context: Build
 		...(names.length === 1 && only !== undefined && isIP(only) === 0 ? { sni: only } : {}),
 		...(caPem === undefined ? {} : { caPem }),
 	};
-}
-
-/** The text if it holds certificates and nothing broken among them. @throws Error that names the file. */
-function certificates(pem: string, file: string): string {
-	const blocks = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
-	if (blocks.length === 0) throw new Error(`${file} holds no PEM certificate`);
-	try {
-		for (const block of blocks) new X509Certificate(block);
-	} catch {
-		throw new Error(`${file} holds a certificate that cannot be read`);
-	}
-	return pem;
 }
 
 function headerValue(value: string, name: string): string {

@@ -90,6 +90,15 @@ export interface ApiKey {
 	readonly servers?: readonly string[];
 }
 
+/** What the listener shows to clients, and asks of them. Holds a private key. */
+export interface ListenerTlsIR {
+	/** The certificate with its chain, leaf first. */
+	readonly certPem: string;
+	readonly keyPem: string;
+	/** Authorities that must have signed a client's certificate; left out, none is asked for. */
+	readonly clientCaPem?: string;
+}
+
 /** The one listener that clients connect to. */
 export interface ListenerIR {
 	readonly host: string;
@@ -105,6 +114,8 @@ export interface ListenerIR {
 	readonly accessLog: string;
 	/** Probe silent clients with TCP keep-alive; the socket options are Linux' own, so other systems go without. */
 	readonly tcpKeepAlive: boolean;
+	/** Left out: plain HTTP. */
+	readonly tls?: ListenerTlsIR;
 	/** Empty: no key is asked for. */
 	readonly apiKeys: readonly ApiKey[];
 }

@@ -4,8 +4,10 @@ import type { RegistryError } from "../registry/model.ts";
 import type { ServerOutcome } from "../snapshot/builder.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
 import type { ApiKeyState } from "../sources/api-key-source.ts";
+import { type CertificateFacts, certificateFacts } from "../sources/certificate.ts";
+import type { CertificateSource } from "../sources/certificate-source.ts";
 import type { SourceState } from "../sources/registry-source.ts";
-import { caSecretName, clusterName, headerSecretName } from "../xds/names.ts";
+import { caSecretName, clientCaName, clusterName, gatewayCertificateName, headerSecretName } from "../xds/names.ts";
 import { type BridgeAnswer, readBridges } from "./bridges.ts";
 import { type Health, type Replica, readHealth } from "./replicas.ts";
 
@@ -20,11 +22,20 @@ export interface Status {
 		readonly loadedAt: number;
 		readonly errors: readonly RegistryError[];
 	};
+	/** The certificate that HTTPS is served with; left out where plain HTTP is. */
+	readonly certificate?: CertificateStatus;
 	readonly servers: readonly ServerStatus[];
 	readonly envoys: readonly EnvoyStatus[];
 	readonly processes: readonly unknown[];
 	/** The bridges' own words: sessions, processes and failed starts of stdio servers. */
 	readonly bridges: readonly BridgeAnswer[];
+}
+
+/** `problem`: the files are faulty and the certificate before is served, or its time is over, or Envoy refused it. */
+export interface CertificateStatus extends CertificateFacts {
+	readonly file: string;
+	/** Clients must have a certificate that an authority in this file has signed. */
+	readonly clientCaFile?: string;
 }
 
 export interface ServerStatus {
@@ -66,6 +77,7 @@ export interface StatusDeps {
 	readonly ads: AdsServer;
 	readonly envoyAdmin?: Address | undefined;
 	readonly bridges: readonly Address[];
+	readonly certificates?: CertificateSource | undefined;
 	readonly processes: () => readonly unknown[];
 }
 
@@ -81,6 +93,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 		ready: isReady(deps.ads),
 		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
 		...apiKeyStatus(deps.apiKeys?.()),
+		...(deps.certificates === undefined ? {} : { certificate: certificateStatus(deps.certificates, envoys) }),
 		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, health, bridges)),
 		envoys,
 		processes: deps.processes(),
@@ -92,6 +105,17 @@ function apiKeyStatus(state: ApiKeyState | undefined): Pick<Status, "apiKeys"> {
 	if (state === undefined) return {};
 	const { keys, loadedAt, errors } = state;
 	return { apiKeys: { names: keys.map(({ name }) => name), loadedAt, errors } };
+}
+
+function certificateStatus({ files, state }: CertificateSource, envoys: readonly EnvoyStatus[]): CertificateStatus {
+	const refusal = refusalOf(envoys, (name) => name === gatewayCertificateName || name === clientCaName);
+	const problem = state.problem ?? refusal;
+	return {
+		file: files.cert,
+		...(files.clientCa === undefined ? {} : { clientCaFile: files.clientCa }),
+		...certificateFacts(state.certificate.leaf, Date.now()),
+		...(problem === undefined ? {} : { problem }),
+	};
 }
 
 /** Whether an Envoy has taken up the listener and scopes of a snapshot. */
@@ -112,6 +136,12 @@ function envoyStatuses(ads: AdsServer): EnvoyStatus[] {
 	}));
 }
 
+/** What an Envoy said when it refused one of these resources. */
+function refusalOf(envoys: readonly EnvoyStatus[], isMine: (name: string) => boolean): string | undefined {
+	const refusal = envoys.flatMap(({ refused }) => refused).find(({ name }) => isMine(name));
+	return refusal === undefined ? undefined : `Envoy refused it: ${refusal.message}`;
+}
+
 function serverStatus(
 	{ server, state, problem }: ServerOutcome,
 	envoys: readonly EnvoyStatus[],
@@ -120,12 +150,10 @@ function serverStatus(
 ): ServerStatus {
 	const mine = new Set([server.id, clusterName(server.id), caSecretName(server.id)]);
 	const ownHeaders = headerSecretName(server.id, "");
-	const refusal = envoys
-		.flatMap(({ refused }) => refused)
-		.find(({ name }) => mine.has(name) || name.startsWith(ownHeaders));
+	const refusal = refusalOf(envoys, (name) => mine.has(name) || name.startsWith(ownHeaders));
 	const base = { id: server.id, type: server.type };
 	if (problem !== undefined) return { ...base, state, problem };
-	if (refusal !== undefined) return { ...base, state: "refused", problem: `Envoy refused it: ${refusal.message}` };
+	if (refusal !== undefined) return { ...base, state: "refused", problem: refusal };
 	const served = { ...base, state, ...shownHealth(health?.get(server.id)) };
 	const why = failing(served.endpoints);
 	if (why !== undefined) return { ...served, state: "failing", problem: why };

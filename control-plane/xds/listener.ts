@@ -3,7 +3,7 @@ import { accessLog } from "./access-log.ts";
 import { httpFilters, upgradeFilters } from "./filters.ts";
 import { localReplies } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
-import { adsSource, listenerName, pathHeader } from "./names.ts";
+import { adsSource, clientCaName, gatewayCertificateName, listenerName, pathHeader } from "./names.ts";
 
 /** The listener that clients connect to. It names no server: servers come as scopes, one each. */
 export function listener(ir: ListenerIR): Message {
@@ -15,8 +15,30 @@ export function listener(ir: ListenerIR): Message {
 		filter_chains: [
 			{
 				filters: [extension("envoy.filters.network.http_connection_manager", connectionManager(ir))],
+				...(ir.tls === undefined ? {} : tls(ir.tls.clientCaPem !== undefined)),
 			},
 		],
+	};
+}
+
+/**
+ * TLS towards clients. Certificate and authorities come over SDS: a renewal is for new connections, and closes none.
+ * @param askClients Only clients whose certificate an authority of theirs has signed.
+ */
+function tls(askClients: boolean): Message {
+	const socket = any("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", {
+		common_tls_context: {
+			alpn_protocols: ["h2", "http/1.1"],
+			tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
+			tls_certificate_sds_secret_configs: [{ name: gatewayCertificateName, sds_config: adsSource }],
+			...(askClients ? { validation_context_sds_secret_config: { name: clientCaName, sds_config: adsSource } } : {}),
+		},
+		...(askClients ? { require_client_certificate: true } : {}),
+	});
+	return {
+		transport_socket: extension("envoy.transport_sockets.tls", socket),
+		// Envoy knows no limit of its own for a handshake, and the limits of HTTP begin after it.
+		transport_socket_connect_timeout: "15s",
 	};
 }
 
@@ -42,6 +64,8 @@ function connectionManager(ir: ListenerIR): Message {
 		request_headers_timeout: "30s",
 		common_http_protocol_options: { idle_timeout: "3600s", max_headers_count: 100 },
 		http2_protocol_options: {
+			// WebSocket over HTTP/2 (https://www.rfc-editor.org/rfc/rfc8441): browsers ask for it where it is offered.
+			allow_connect: true,
 			max_concurrent_streams: 1000,
 			initial_stream_window_size: 1_048_576,
 			initial_connection_window_size: 16_777_216,

@@ -12,6 +12,12 @@ export const systemRootsName = "system-roots";
 /** SDS secret with the authorities that one server's entry names. */
 export const caSecretName = (id: string): string => `ca/${id}`;
 
+/** SDS secret with the gateway's own certificate and key. */
+export const gatewayCertificateName = "listener/certificate";
+
+/** SDS secret with the authorities that sign the certificates of clients. */
+export const clientCaName = "listener/client-ca";
+
 /**
  * Internal request header with the path; the scope is its first segment. Set by Envoy on every request whatever the
  * client sends, and removed before the upstream.

@@ -5,7 +5,7 @@ import { listener } from "./listener.ts";
 import type { Message } from "./message.ts";
 import type { ResourceType } from "./names.ts";
 import { scope } from "./scope.ts";
-import { secrets, systemRoots } from "./secrets.ts";
+import { listenerSecrets, secrets, systemRoots } from "./secrets.ts";
 
 /** A resource before it is encoded. */
 export interface Resource {
@@ -28,9 +28,10 @@ export function translateServer(server: ServerIR): Resource[] {
 	return found;
 }
 
-/** The resources that belong to no server: the listener, its API keys and the system's certificate authorities. */
+/** The resources that belong to no server: the listener, its certificate and API keys, the system's authorities. */
 export function translateGateway(ir: ListenerIR, systemRootsPem: string): Resource[] {
-	const found = [resource("listener", listener(ir)), resource("secret", systemRoots(systemRootsPem))];
+	const shared = [systemRoots(systemRootsPem), ...listenerSecrets(ir)];
+	const found = [resource("listener", listener(ir)), ...shared.map((secret) => resource("secret", secret))];
 	if (ir.apiKeys.length > 0) found.push(resource("extension", apiKeysExtension(ir.apiKeys)));
 	return found;
 }

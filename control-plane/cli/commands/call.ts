@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { firstPlainKey } from "../../registry/api-keys.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
+import { fetchOverTls, type TlsClientOptions } from "../fetch-over-tls.ts";
 import { coloursFor, table } from "../text.ts";
 
 export const call = command({
@@ -20,6 +21,17 @@ export const call = command({
 			describe:
 				"The gateway's key file; its first key that is no hash is sent [default: the key in MCP_GATEWAY_API_KEY]",
 		},
+		ca: {
+			type: "string",
+			requiresArg: true,
+			describe: "PEM file of the authority that signed the gateway's certificate",
+		},
+		"client-cert": {
+			type: "string",
+			requiresArg: true,
+			describe: "PEM file with the certificate to show to the gateway",
+		},
+		"client-key": { type: "string", requiresArg: true, describe: "PEM file with its private key" },
 		json: { type: "boolean", default: false, describe: "Print the whole result as JSON" },
 		timeout: { type: "number", requiresArg: true, default: 60, describe: "Seconds to wait for an answer" },
 	},
@@ -31,6 +43,7 @@ export const call = command({
 	examples: [
 		["call everything", "list its tools"],
 		[`call everything echo '{"message": "hello"}'`, "call one and print what it returns"],
+		["call everything --gateway https://localhost:8443 --ca ca.pem", "over HTTPS, with an authority of your own"],
 	],
 	run: async (args) => {
 		const url = serverUrl(args.gateway, args.server);
@@ -40,7 +53,11 @@ export const call = command({
 			import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
 		]);
 		const headers = apiKey(args["api-key-file"]);
-		const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
+		const tls = tlsOptions(args.ca, args.clientCert, args.clientKey);
+		const transport = new StreamableHTTPClientTransport(url, {
+			requestInit: { headers },
+			...(tls === undefined ? {} : { fetch: fetchOverTls(tls) }),
+		});
 		const client = new Client({ name: "mcp-gateway", version: "1" });
 		const options = { timeout: args.timeout * 1000 };
 		try {
@@ -100,6 +117,20 @@ function apiKey(file: string | undefined): Record<string, string> {
 	return { "x-api-key": key };
 }
 
+/** What the system's authorities and a bare connection do not do; undefined where they do. */
+function tlsOptions(ca?: string, cert?: string, key?: string): TlsClientOptions | undefined {
+	if ((cert === undefined) !== (key === undefined)) throw usage("--client-cert and --client-key belong together.");
+	const read = (name: string, file: string | undefined) => {
+		try {
+			return file === undefined ? {} : { [name]: readFileSync(file, "utf8") };
+		} catch (error) {
+			throw usage(`Cannot read a certificate: ${(error as Error).message}.`);
+		}
+	};
+	if (ca === undefined && cert === undefined) return undefined;
+	return { ...read("ca", ca), ...read("cert", cert), ...read("key", key) };
+}
+
 function toolList(tools: readonly { name: string; description?: string | undefined }[]): string {
 	const colours = coloursFor(process.stdout);
 	const rows = tools.map(({ name, description }) => [colours.cyan(name), (description ?? "").split("\n")[0] ?? ""]);
@@ -119,6 +150,10 @@ export function contentText(content: unknown, result: unknown): string {
 function explain(error: unknown, gateway: string): string {
 	if (!(error instanceof Error)) return String(error);
 	if (error instanceof TypeError && error.message === "fetch failed") {
+		const code = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? "";
+		if (/CERT|ISSUER/.test(code)) {
+			return `The certificate at ${gateway} is not trusted (${code}). Name the file of its authority with --ca FILE.`;
+		}
 		return `No gateway answers at ${gateway}. Start one with \`mcp-gateway up\`, or name its URL with --gateway.`;
 	}
 	const body = /\{.*\}/s.exec(error.message)?.[0];

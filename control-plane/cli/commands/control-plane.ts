@@ -1,4 +1,4 @@
-import { formatAddress, isLoopback, parseAddress } from "../address.ts";
+import { isLoopback, parseAddress } from "../address.ts";
 import type { ProcessState } from "../child.ts";
 import { command } from "../command.ts";
 import { usage } from "../errors.ts";
@@ -7,7 +7,7 @@ import { isProcesses, type ReadyMessage } from "../messages.ts";
 import { jsonLogOption, registryOption, servingOptions, supervisedOption } from "../options.ts";
 import { createOutput } from "../output.ts";
 import { chooseRegistry } from "../registry-file.ts";
-import { checkServing } from "../up-plan.ts";
+import { checkServing, gatewayUrl } from "../up-plan.ts";
 
 export const controlPlane = command({
 	usage: "control-plane",
@@ -68,11 +68,12 @@ export const controlPlane = command({
 			accessLog: args["access-log"],
 			...(args["admin-token-file"] === undefined ? {} : { adminTokenFile: args["admin-token-file"] }),
 			...(serving.apiKeys === undefined ? {} : { apiKeys: serving.apiKeys }),
+			...(serving.tls === undefined ? {} : { tls: serving.tls.files }),
 			log,
 			onReady: (info) => {
 				const message: ReadyMessage = { event: "ready", servers: [...info.servers] };
 				if (args.supervised && process.connected) process.send?.(message);
-				else log.info(message, `serving ${message.servers.length} servers at ${formatAddress(serving.listen)}`);
+				else log.info(message, `serving ${message.servers.length} servers at ${gatewayUrl(serving)}`);
 			},
 			processes: () => processes,
 		});

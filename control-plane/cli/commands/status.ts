@@ -21,6 +21,15 @@ const statusSchema = z.object({
 			errors: z.array(z.object({ file: z.string(), line: z.number(), col: z.number(), message: z.string() })),
 		})
 		.optional(),
+	certificate: z
+		.object({
+			file: z.string(),
+			names: z.array(z.string()),
+			notAfter: z.string(),
+			clientCaFile: z.string().nullish(),
+			problem: z.string().nullish(),
+		})
+		.nullish(),
 	servers: z.array(
 		z.object({
 			id: z.string(),
@@ -112,7 +121,7 @@ async function ask(admin: string, token: TokenSource | undefined): Promise<unkno
 
 /** A status as text for people. */
 export function formatStatus(status: ShownStatus, colours: Colours, now: number): string {
-	const { registry, apiKeys, servers, envoys, processes } = status;
+	const { registry, apiKeys, certificate, servers, envoys, processes } = status;
 	const good = new Set(["ok", "ready", "serving", "running", "healthy", "degraded", "HEALTHY"]);
 	const tone = (state: string) => (good.has(state) ? colours.green(state) : colours.yellow(state));
 	const behind = envoys.filter(({ inSync }) => inSync === false).length;
@@ -130,6 +139,12 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 		`Envoy      ${envoys.length} connected${behind > 0 ? `, ${behind} not up to date` : ""}`,
 	];
 	if (apiKeys !== undefined) lines.push(`API keys   ${apiKeys.names.length}, read ${age(apiKeys.loadedAt, now)} ago`);
+	if (certificate) {
+		const { names, notAfter, file, clientCaFile } = certificate;
+		const clients = clientCaFile ? `; clients need a certificate by ${clientCaFile}` : "";
+		lines.push(`HTTPS      ${names.join(", ")}, until ${notAfter.slice(0, 10)}, from ${file}${clients}`);
+		if (certificate.problem) lines.push(`           ${colours.red(certificate.problem)}`);
+	}
 	const faulty = (what: string, errors: ShownStatus["registry"]["errors"]) => {
 		if (errors.length === 0) return;
 		lines.push("", colours.red(what));

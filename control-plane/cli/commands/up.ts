@@ -47,6 +47,7 @@ export const up = command({
 		["up", "serve ./mcp-gateway.yaml at http://127.0.0.1:8080, or the example if there is none"],
 		["up --registry ~/.cursor/mcp.json", "serve what an editor has"],
 		["up --listen 0.0.0.0:8080 --api-key-file key.txt", "serve the network, with a key"],
+		["up --tls-cert tls.crt --tls-key tls.key", "serve HTTPS"],
 		["up --json --access-log requests.log", "for machines"],
 	],
 	run: async (args) => {

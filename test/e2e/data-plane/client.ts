@@ -1,5 +1,7 @@
-import { Agent, request } from "node:http";
+import { Agent, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
 import { connect, type Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import { expect } from "vitest";
 import { catalogue, type Reason } from "../../../control-plane/errors/catalogue.ts";
 
@@ -22,11 +24,14 @@ export interface Call {
 	body?: string | Buffer;
 	chunked?: boolean;
 	agent?: Agent;
+	/** For https: authorities to trust and a certificate to show. */
+	tls?: SecureContextOptions;
 }
 
-/** One request by `node:http`, which leaves the target's bytes alone; a new connection unless an agent is given. */
+/** One request by `node:http` or `node:https`, which leaves the target's bytes alone; a new connection unless an agent is given. */
 export function send(base: string, target: string, call: Call = {}): Promise<Answer> {
-	const { hostname, port } = new URL(base);
+	const { protocol, hostname, port } = new URL(base);
+	const request = protocol === "https:" ? requestHttps : requestHttp;
 	const given = call.headers ?? {};
 	const length =
 		call.body === undefined || call.chunked ? [] : ["content-length", String(Buffer.byteLength(call.body))];
@@ -41,6 +46,7 @@ export function send(base: string, target: string, call: Call = {}): Promise<Ans
 			method: call.method ?? (call.body === undefined ? "GET" : "POST"),
 			headers,
 			agent: call.agent ?? false,
+			...call.tls,
 		});
 		// An answer that comes before the body is sent ends the connection, so writing may fail after it.
 		let answered = false;

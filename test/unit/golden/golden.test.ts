@@ -4,10 +4,12 @@ import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { buildServer } from "../../../control-plane/ir/build.ts";
 import { hashOfKey } from "../../../control-plane/registry/api-keys.ts";
+import type { ListenerIR } from "../../../control-plane/ir/model.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 import { encodeResource } from "../../../control-plane/snapshot/snapshot.ts";
 import { type Resource, translateGateway, translateServer } from "../../../control-plane/xds/translate.ts";
+import { makeCertificate } from "../../support/certificate.ts";
 import { staticBootstrap, validate } from "../../support/envoy.ts";
 import { testListener, testRoots } from "./listener.ts";
 
@@ -61,8 +63,13 @@ describe("registry to resources", () => {
 	});
 });
 
+async function withTls(): Promise<ListenerIR> {
+	const { cert, key } = await makeCertificate(["gateway.example"], []);
+	return { ...testListener, tls: { certPem: cert, keyPem: key, clientCaPem: cert } };
+}
+
 describe("the listener", () => {
-	const variants = {
+	const variants: Record<string, ListenerIR> = {
 		listener: testListener,
 		"listener-strict": {
 			...testListener,
@@ -77,7 +84,8 @@ describe("the listener", () => {
 			tcpKeepAlive: false,
 		},
 	};
-	it.each(Object.entries(variants))("%s", async (name, listener) => {
+	it.each([...Object.keys(variants), "listener-tls"])("%s", async (name) => {
+		const listener = variants[name] ?? (await withTls());
 		const resources = translateGateway(listener, testRoots);
 		golden(`${name}.yaml`, messages(resources, "listener"));
 		for (const resource of resources) encodeResource(resource);

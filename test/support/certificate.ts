@@ -28,7 +28,8 @@ export async function makeCertificate(
 		...names.map((value) => ({ type: 2 as const, value })),
 		...addresses.map((ip) => ({ type: 7 as const, ip })),
 	];
-	const made = await generate([{ name: "commonName", value: "mcp-gateway test" }], {
+	// Not the authority's name: a certificate whose issuer is its subject passes for one that signs itself.
+	const made = await generate([{ name: "commonName", value: names[0] ?? "mcp-gateway test" }], {
 		keySize: 2048,
 		algorithm: "sha256",
 		extensions: [

@@ -47,6 +47,11 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		[["up", "--admin", "0.0.0.0:9090", "--insecure"], /--admin 0\.0\.0\.0:9090 is refused/],
 		[["up", "--listen", "x", "--listen", "y"], /more than once/],
 		[["up", "--max-body", "lots"], /takes a size/],
+		[["up", "--tls-cert", "c.pem"], /--tls-cert needs .*--tls-key FILE/],
+		[["up", "--tls-key", "k.pem"], /--tls-key needs .*--tls-cert FILE/],
+		[["up", "--tls-client-ca", "ca.pem"], /--tls-cert FILE --tls-key FILE/],
+		[["call", "a", "--client-key", "k.pem"], /belong together/],
+		[["call", "a", "--ca", "/nowhere.pem"], /Cannot read a certificate/],
 		[["up", "--concurrency", "many"], /takes a number/],
 		[["bootstrap", "--envoy-admin", "0.0.0.0:9901"], /is refused/],
 		[["control-plane", "--xds", "0.0.0.0:1"], /secrets/],
@@ -65,6 +70,8 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		const faulty = await call("validate", bad);
 		expect(faulty.code).toBe(1);
 		expect(faulty.stdout).toMatch(/bad\.yaml:2:3: .*endpoint/);
+		const broken = await call("up", "--registry", good, "--tls-cert", good, "--tls-key", good);
+		expect(broken).toMatchObject({ code: 1, stderr: expect.stringMatching(/HTTPS: .* holds no PEM certificate/) });
 		const up = await call("up", "--registry", bad);
 		expect(up.code).toBe(1);
 		expect(up.stderr).toMatch(/bad\.yaml:2:3: /);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { adminErrors } from "../errors/admin.ts";
 import { jsonSchema } from "../registry/schema.ts";
 import type { Replica } from "../status/replicas.ts";
-import type { EnvoyStatus, ServerStatus } from "../status/status.ts";
+import type { CertificateStatus, EnvoyStatus, ServerStatus } from "../status/status.ts";
 import type { ErrorBody } from "./errors.ts";
 
 const faultFields = {
@@ -76,6 +76,16 @@ const envoyStatus = z.object({
 	refused: z.array(refusal).describe("What this Envoy refuses, in its own words."),
 }) satisfies z.ZodType<EnvoyStatus>;
 
+const certificate = z.object({
+	file: z.string(),
+	clientCaFile: z.string().exactOptional().describe("Clients need a certificate that an authority in it has signed."),
+	subject: z.string(),
+	names: z.array(z.string()).describe("DNS names and addresses it is for."),
+	notBefore: z.string().describe("ISO 8601."),
+	notAfter: z.string().describe("ISO 8601."),
+	problem: z.string().exactOptional().describe("The files are faulty, its time is over, or Envoy refused it."),
+}) satisfies z.ZodType<CertificateStatus>;
+
 const status = z
 	.object({
 		ready: z.boolean().describe("At least one Envoy serves the registry."),
@@ -84,6 +94,7 @@ const status = z
 			loadedAt: z.int().exactOptional().describe("Epoch milliseconds at which the registry in force was read."),
 			errors: z.array(fault).describe("Faults of the file as it is now; empty when it is the one in force."),
 		}),
+		certificate: certificate.exactOptional().describe("What HTTPS is served with; left out for plain HTTP."),
 		servers: z.array(server),
 		envoys: z.array(envoyStatus),
 		processes: z.array(z.unknown()).describe("The processes that `mcp-gateway up` supervises."),

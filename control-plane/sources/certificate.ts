@@ -1,8 +1,8 @@
 /** The gateway's own certificate: read from its files, and checked before anything is given up for it. */
 import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import type { ListenerTlsIR } from "../ir/model.ts";
 import { certificateBlocks } from "../ir/pem.ts";
+import { type FileWords, readTextFile } from "./read-file.ts";
 
 /** Paths of PEM files. */
 export interface TlsFiles {
@@ -31,15 +31,12 @@ export interface CertificateFacts {
 	readonly problem?: string;
 }
 
-/** Larger files are no PEM of a certificate, but something else by mistake. */
-const MAX_BYTES = 1024 * 1024;
-
 /** Curves that Envoy's TLS takes. */
 const CURVES = new Set(["prime256v1", "secp384r1", "secp521r1"]);
 
 /** Reads all files and checks that they fit. @throws Error with one sentence that names the file and says what to do. */
 export function readCertificate(files: TlsFiles): Certificate {
-	const { pem: certPem, certificates } = readCertificates(files.cert);
+	const { pem: certPem, certificates } = readCertificates(files.cert, { noun: "certificate", option: "--tls-cert" });
 	const [leaf] = certificates as [X509Certificate, ...X509Certificate[]];
 	const { key, pem: keyPem } = readKey(files.key);
 	const owner = certificates.findIndex((certificate) => certificate.checkPrivateKey(key));
@@ -51,7 +48,8 @@ export function readCertificate(files: TlsFiles): Certificate {
 	}
 	const unfit = keyProblem(key);
 	if (unfit !== undefined) throw new Error(`${files.key} ${unfit}`);
-	const clientCaPem = files.clientCa === undefined ? undefined : readCertificates(files.clientCa).pem;
+	const caWords = { noun: "file of the clients' authorities", option: "--tls-client-ca" };
+	const clientCaPem = files.clientCa === undefined ? undefined : readCertificates(files.clientCa, caWords).pem;
 	return { leaf, tls: { certPem, keyPem, ...(clientCaPem === undefined ? {} : { clientCaPem }) } };
 }
 
@@ -74,8 +72,8 @@ export function certificateNames({ subjectAltName }: X509Certificate): string[] 
 	return [...(subjectAltName ?? "").matchAll(/(?:DNS|IP Address):([^,"]+)/g)].map(([, name]) => name as string);
 }
 
-function readCertificates(file: string): ReturnType<typeof certificateBlocks> {
-	const text = readPem(file);
+function readCertificates(file: string, words: FileWords): ReturnType<typeof certificateBlocks> {
+	const text = readPem(file, words);
 	try {
 		return certificateBlocks(text, file);
 	} catch (error) {
@@ -87,7 +85,7 @@ function readCertificates(file: string): ReturnType<typeof certificateBlocks> {
 
 /** The key and its own PEM block. */
 function readKey(file: string): { key: KeyObject; pem: string } {
-	const text = readPem(file);
+	const text = readPem(file, { noun: "private key", option: "--tls-key" });
 	const [pem] = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----/s.exec(text) ?? [];
 	if (pem === undefined) {
 		const swapped = text.includes("BEGIN CERTIFICATE");
@@ -115,18 +113,8 @@ function keyProblem({ asymmetricKeyType: type, asymmetricKeyDetails: details }: 
 	return "is of a kind that Envoy does not take: use RSA from 2048 bits on, Ed25519, or ECDSA with P-256, P-384 or P-521.";
 }
 
-function readPem(file: string): string {
-	let size: number;
-	try {
-		const found = statSync(file);
-		// A FIFO or a device would block for ever.
-		if (!found.isFile()) throw new Error("it is no regular file");
-		size = found.size;
-		if (size <= MAX_BYTES) return readFileSync(file, "utf8");
-	} catch (error) {
-		const { code, message } = error as NodeJS.ErrnoException;
-		const why = code === "ENOENT" ? "it does not exist" : code === "EACCES" ? "its permissions forbid it" : message;
-		throw new Error(`${file} cannot be read: ${why}.`);
-	}
-	throw new Error(`${file} is ${size} bytes long, which no certificate is.`);
+function readPem(file: string, words: FileWords): string {
+	const content = readTextFile(file, words);
+	if (!content.ok) throw new Error(`${file}: ${content.message} It must be PEM.`);
+	return content.text;
 }

@@ -61,12 +61,13 @@ describe("reading", () => {
 			[one.cert, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", /private key that cannot be read/],
 			[encrypted.cert, encrypted.key, /tls\.key is encrypted.*openssl pkey/],
 			[weak.cert, weak.key, /tls\.key is of a kind that Envoy does not take/],
-			["x".repeat(2 ** 20 + 1), one.key, /tls\.crt is \d+ bytes long/],
 		];
 		for (const [cert, key, wanted] of faults) expect(() => readCertificate(write(cert, key))).toThrow(wanted);
 		write(one.cert, one.key);
-		expect(() => readCertificate({ ...files, cert: join(folder, "none") })).toThrow(/none cannot be read: it does not/);
-		expect(() => readCertificate({ ...files, key: folder })).toThrow(/cannot be read: it is no regular file/);
+		expect(() => readCertificate({ ...files, cert: join(folder, "none") })).toThrow(
+			/none: .* does not exist.*--tls-cert FILE/,
+		);
+		expect(() => readCertificate({ ...files, key: folder })).toThrow(/is a folder/);
 		expect(() => readCertificate({ ...files, clientCa: files.key })).toThrow(/tls\.key holds no PEM certificate/);
 	});
 
@@ -98,6 +99,7 @@ describe("reading", () => {
 
 describe("watching", () => {
 	let source: CertificateSource | undefined;
+	const changed = vi.fn();
 	const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 	afterEach(() => {
 		source?.close();
@@ -105,7 +107,7 @@ describe("watching", () => {
 	});
 	// Polling is out of the way, so that it is the events which are tested.
 	const start = (of = files, patienceMs = 300) => {
-		source = createCertificateSource({ files: of, log, pollMs: 1_000_000, patienceMs });
+		source = createCertificateSource({ files: of, log, changed, pollMs: 1_000_000, patienceMs });
 		return source;
 	};
 	const subject = () => source?.state.certificate.leaf.subject;
@@ -117,13 +119,12 @@ describe("watching", () => {
 
 	test("a renewal of both files, one after the other, is no fault", async () => {
 		const made = start(files, 10_000);
-		const seen: (string | undefined)[] = [];
-		made.subscribe(({ certificate, problem }) => seen.push(problem ?? certificate.leaf.subject));
 		writeFileSync(files.cert, two.cert);
 		await new Promise((resolve) => setTimeout(resolve, 100));
 		writeFileSync(files.key, two.key);
 		await until("CN=two.example");
-		expect(seen).toEqual(["CN=two.example"]);
+		expect(changed).toHaveBeenCalledTimes(1);
+		expect(made.state.problem).toBeUndefined();
 		expect(log.error).not.toHaveBeenCalled();
 	});
 

@@ -1,13 +1,13 @@
 import yargs from "yargs";
 import { suggest } from "../registry/suggest.ts";
 import type { Command } from "./command.ts";
-import { commands, serversCommands } from "./commands/index.ts";
+import { type CommandGroup, commands, groups } from "./commands/index.ts";
 import { CliError, usage } from "./errors.ts";
 import { surviveClosedOutput } from "./output.ts";
 import { coloursFor } from "./text.ts";
 import { version } from "./version.ts";
 
-const serversNames = serversCommands.map(({ name }) => name.replace("servers ", ""));
+const wordsOf = ({ name, commands }: CommandGroup) => commands.map((command) => command.name.slice(name.length + 1));
 
 /** Runs the command line and resolves with its exit code: 0 well, 1 what was asked for is faulty, 2 wrong usage. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -42,11 +42,14 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 			throw error ?? usage(explain(message, argv));
 		});
 	for (const command of commands) cli.command(command.module(done));
-	cli.command("servers <command>", "List, show, add and remove the servers of a registry file", (y) => {
-		y.usage("$0 servers COMMAND").demandCommand(1, "Name one of: list, get, add, remove.");
-		for (const command of serversCommands) y.command(command.module(done));
-		return y.example("$0 servers list", "what is in the registry");
-	});
+	for (const group of groups) {
+		cli.command(`${group.name} <command>`, group.summary, (y) => {
+			y.usage(`$0 ${group.name} COMMAND`).demandCommand(1, `Name one of: ${wordsOf(group).join(", ")}.`);
+			for (const command of group.commands) y.command(command.module(done));
+			const [line, does] = group.example;
+			return y.example(`$0 ${line}`, does);
+		});
+	}
 	try {
 		await cli.parseAsync();
 		return exitCode;
@@ -77,11 +80,12 @@ function endWithLauncher(): void {
 /** yargs' sentence with the word that was probably meant. */
 function explain(message: string, argv: readonly string[]): string {
 	const sub = argv[1];
-	if (argv[0] === "servers" && !serversNames.includes(sub ?? "")) {
-		const best = sub === undefined || sub.startsWith("-") ? undefined : suggest(sub, serversNames);
+	const group = groups.find(({ name }) => name === argv[0]);
+	if (group !== undefined && !wordsOf(group).includes(sub ?? "")) {
+		const best = sub === undefined || sub.startsWith("-") ? undefined : suggest(sub, wordsOf(group));
 		return best === undefined
-			? `Name one of: ${serversNames.map((name) => `servers ${name}`).join(", ")}.`
-			: `There is no command "servers ${sub}"; did you mean \`servers ${best}\`?`;
+			? `Name one of: ${group.commands.map(({ name }) => name).join(", ")}.`
+			: `There is no command "${group.name} ${sub}"; did you mean \`${group.name} ${best}\`?`;
 	}
 	const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)?.[1];
 	if (unknown === undefined) return message;
@@ -103,12 +107,13 @@ function explain(message: string, argv: readonly string[]): string {
 }
 
 function findCommand(argv: readonly string[]): Command | undefined {
-	if (argv[0] === "servers") return serversCommands.find(({ name }) => name === `servers ${argv[1]}`);
+	const group = groups.find(({ name }) => name === argv[0]);
+	if (group !== undefined) return group.commands.find(({ name }) => name === `${argv[0]} ${argv[1]}`);
 	return commands.find(({ name }) => name === argv[0]);
 }
 
 function allNames(): string[] {
-	return [...commands.map(({ name }) => name), "servers", "completion"];
+	return [...commands.map(({ name }) => name), ...groups.map(({ name }) => name), "completion"];
 }
 
 if (import.meta.main) await start();

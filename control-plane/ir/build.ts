@@ -87,6 +87,7 @@ function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
 			requestTimeoutMs: server.timeouts.requestMs,
 			idleTimeoutMs: server.timeouts.idleMs,
 			rewriteHost: (server.hostHeader ?? (https && named ? "rewrite" : "preserve")) === "rewrite",
+			...(server.authorization === "remove" && { removeAuthorization: true }),
 			sessionAffinity: server.sessionAffinity ?? !someonesBalancer,
 		},
 	};

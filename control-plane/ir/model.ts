@@ -61,6 +61,8 @@ export interface RouteIR {
 	/** Milliseconds; 0 is off. */
 	readonly idleTimeoutMs: number;
 	readonly rewriteHost: boolean;
+	/** The client's `Authorization` is not for the upstream. */
+	readonly removeAuthorization?: true;
 	readonly sessionAffinity: boolean;
 }
 

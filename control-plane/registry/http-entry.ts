@@ -210,6 +210,12 @@ export const httpFields = z.strictObject({
 	healthCheck: healthCheck.optional().describe("Active check of each replica; left out: none."),
 	timeouts: timeouts.optional().describe("Time limits; all but `connect` are off by default."),
 	tls: tls.optional().describe("TLS to `https:` endpoints; certificates are verified by default."),
+	authorization: z
+		.enum(["pass", "remove"], { error: "must be `pass` or `remove`." })
+		.optional()
+		.describe(
+			"A client's `Authorization` that is no API key of the gateway: `pass` it to the server (default) or `remove` it. `Authorization` in `headers` replaces it.",
+		),
 	hostHeader: z
 		.enum(["preserve", "rewrite"], { error: "must be `preserve` or `rewrite`." })
 		.optional()
@@ -226,6 +232,12 @@ export const httpFields = z.strictObject({
 
 /** An HTTP entry, parsed into the model (without its id). */
 export const httpEntry = httpFields
+	.superRefine(({ authorization, headers }, ctx) => {
+		if (authorization === "pass" && Object.keys(headers).some((name) => name.toLowerCase() === "authorization")) {
+			const message = "is `pass`, but `headers` replaces the client's `Authorization`. Leave out one of them.";
+			ctx.addIssue({ code: "custom", path: ["authorization"], message });
+		}
+	})
 	.transform((entry): Omit<HttpServer, "id"> => {
 		const single = entry.endpoint ?? entry.url;
 		const list = entry.endpoints ?? (single === undefined ? [] : [single]);
@@ -238,6 +250,7 @@ export const httpEntry = httpFields
 			...(entry.healthCheck !== undefined && { healthCheck: entry.healthCheck }),
 			timeouts: entry.timeouts ?? DEFAULT_TIMEOUTS,
 			tls: entry.tls ?? DEFAULT_TLS,
+			...(entry.authorization !== undefined && { authorization: entry.authorization }),
 			...(entry.hostHeader !== undefined && { hostHeader: entry.hostHeader }),
 			...(entry.sessionAffinity !== undefined && { sessionAffinity: entry.sessionAffinity }),
 		};

@@ -66,6 +66,11 @@ export interface HttpServer {
 	readonly timeouts: Timeouts;
 	readonly tls: UpstreamTls;
 	/**
+	 * What becomes of a client's `Authorization` that was no API key: `pass` (default) to the upstream, or `remove`.
+	 * One in `headers` replaces it either way.
+	 */
+	readonly authorization?: "pass" | "remove";
+	/**
 	 * `preserve`: the client's Host header reaches the upstream; `rewrite`: the endpoint's own host does.
 	 * Left out: rewrite for `https:` endpoints with a DNS name, preserve for all others.
 	 */

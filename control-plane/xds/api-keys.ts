@@ -40,6 +40,32 @@ const needKey = extension(
 /** The filters in front of whatever only the owner of a key may use. */
 export const apiKeyFilters: readonly Message[] = [checkKey, needKey];
 
+/** Name of the counter of requests by key; Envoy puts its own `envoy_` before it for Prometheus. */
+export const keyCounterName = "mcp_gateway_api_key_requests";
+
+/**
+ * Counts requests by the key's name and what became of them, each at its end: `name` is `-` where no key was good,
+ * `outcome` where the request was let through. As many counters as keys, times two: no client can make more.
+ */
+export const keyCounter: Message = extension(
+	"envoy.access_loggers.stats",
+	typedStruct("envoy.extensions.access_loggers.stats.v3.Config", {
+		stats_scope: { prefix: keyCounterName.slice(0, keyCounterName.lastIndexOf("_")) },
+		counters: [
+			{
+				stat: {
+					name: keyCounterName.slice(keyCounterName.lastIndexOf("_") + 1),
+					tags: ["name", "outcome"].map((name) => ({
+						name,
+						value_format: `%DYNAMIC_METADATA(${apiKeyMetadata}:${name})%`,
+					})),
+				},
+				value_fixed: 1,
+			},
+		],
+	}),
+);
+
 /** The keys' filter with their hashes, names and servers. TypedStruct: the .proto files lack `clear_route_cache`. */
 export function apiKeysExtension(keys: readonly ApiKey[]): Message {
 	return extension(

@@ -1,5 +1,6 @@
 import type { ListenerIR } from "../ir/model.ts";
 import { accessLog } from "./access-log.ts";
+import { keyCounter } from "./api-keys.ts";
 import { httpFilters, upgradeFilters } from "./filters.ts";
 import { localReplies } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
@@ -58,7 +59,7 @@ function connectionManager(ir: ListenerIR): Message {
 		http_filters: httpFilters(ir),
 		upgrade_configs: [{ upgrade_type: "websocket", filters: upgradeFilters(ir) }],
 		local_reply_config: localReplies(ir),
-		access_log: accessLog(ir),
+		access_log: [...accessLog(ir), ...(ir.apiKeys.length === 0 ? [] : [keyCounter])],
 		// Streams may be silent for hours: no limit of time on what is open, only on what never gets to its end.
 		stream_idle_timeout: "0s",
 		request_headers_timeout: "30s",

@@ -17,7 +17,7 @@ export function scope(server: ServerIR): Message {
 			name: id,
 			// A cluster that is not there yet must not make Envoy refuse the scopes of its neighbours in the same response.
 			validate_clusters: false,
-			request_headers_to_remove: [pathHeader, "x-envoy-external-address"],
+			request_headers_to_remove: [pathHeader, "x-envoy-external-address", ...removedHeaders(server)],
 			virtual_hosts: [
 				{
 					name: id,
@@ -66,6 +66,11 @@ function routes(server: ServingServer): Message[] {
 	const pinned =
 		route.sessionAffinity && mayHaveReplicas(server) ? all(sse ? onReplica : inSession, { retry_policy: noRetry }) : [];
 	return [...pinned, ...all({}, {})];
+}
+
+/** What the registry sets for the upstream itself is put in later, by the cluster. */
+function removedHeaders(server: ServerIR): string[] {
+	return server.state === "serving" && server.route.removeAuthorization ? ["authorization"] : [];
 }
 
 /** Answers every request with the problem; `local-replies.ts` makes a JSON-RPC error of it. */

@@ -3,6 +3,7 @@ import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { keyCounts } from "../../../control-plane/status/key-counts.ts";
 import { call as cli } from "../../support/cli.ts";
 import { envoyAdmin } from "../../support/envoy-admin.ts";
 import { eventually, type Gateway, startGateway } from "../../support/gateway.ts";
@@ -46,6 +47,7 @@ beforeAll(async () => {
 		registry: {
 			s: { endpoint },
 			other: { endpoint },
+			bare: { endpoint, authorization: "remove" },
 			own: { endpoint, headers: { Authorization: "Bearer upstream-token", "X-Api-Key": "upstream-key" } },
 		},
 	});
@@ -95,6 +97,11 @@ describe("a key", () => {
 		expect((await upstream.next()).headers["authorization"]).toBe("Bearer the-clients-own");
 		await post("/s", { "x-api-key": alice, authorization: "Basic dTpw" });
 		expect((await upstream.next()).headers["authorization"]).toBe("Basic dTpw");
+	});
+
+	test("is removed with any other Authorization where the entry says so", async () => {
+		await post("/bare", { "x-api-key": alice, authorization: "Bearer the-clients-own" });
+		expect((await upstream.next()).headers).not.toHaveProperty("authorization");
 	});
 
 	test("does not keep the registry's headers from the upstream", async () => {
@@ -219,6 +226,23 @@ test("the access log tells the key's name", async () => {
 	await eventually("both are logged", () => line("by-carol") !== undefined && line("by-nobody") !== undefined, 15_000);
 	expect(line("by-carol")).toMatchObject({ key: "carol", server: "s", status: 200 });
 	expect(line("by-nobody")).not.toHaveProperty("key");
+});
+
+test("requests are counted by key and outcome", async () => {
+	const counts = async () => {
+		const found = keyCounts(await envoyAdmin(gateway, "/stats/prometheus?filter=mcp_gateway_api_key"));
+		return Object.fromEntries(found.map(({ key, outcome, requests }) => [`${key} ${outcome}`, requests]));
+	};
+	const before = await counts();
+	for (const headers of [bearer(dave), bearer(dave), bearer(carol), {}]) await post("/other", headers);
+	upstream.reply({ status: 403 });
+	await post("/other", bearer(dave));
+	const grown = { "dave allowed": 3, "carol denied": 1, " unauthorized": 1 };
+	await eventually("all are counted", async () => {
+		const after = await counts();
+		return Object.entries(grown).every(([name, by]) => after[name] === (before[name] ?? 0) + by);
+	});
+	expect(Object.keys(await counts())).toContain("bob allowed");
 });
 
 describe("a change of the keys", () => {

@@ -1,10 +1,14 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { commands, serversCommands } from "../../../control-plane/cli/commands/index.ts";
+import { commands, groups } from "../../../control-plane/cli/commands/index.ts";
+import { mainFile } from "../../../control-plane/cli/paths.ts";
+import { hashOfKey, readApiKeys } from "../../../control-plane/registry/api-keys.ts";
 import { call } from "../../support/cli.ts";
+import { NODE } from "../../support/process.ts";
 
 let folder: string;
 let good: string;
@@ -24,7 +28,7 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		expect(code).toBe(0);
 		for (const { name } of commands) expect(stdout).toContain(`mcp-gateway ${name}`);
 		const pages = await Promise.all(
-			[...commands, ...serversCommands].map(({ name }) => call(...name.split(" "), "--help")),
+			[...commands, ...groups.flatMap((group) => group.commands)].map(({ name }) => call(...name.split(" "), "--help")),
 		);
 		for (const page of pages) {
 			expect(page.code).toBe(0);
@@ -36,6 +40,9 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		[["upp"], /did you mean `up`\?/],
 		[["up", "--listn", "x"], /did you mean --listen\?/],
 		[["servers", "lst"], /did you mean `servers list`\?/],
+		[["keys", "nwe"], /did you mean `keys new`\?/],
+		[["keys", "new", "a b"], /letters, digits/],
+		[["keys", "new", "ci", "--servers", "a,b c"], /A server's id may hold/],
 		[["servers"], /servers list, servers get, servers add, servers remove/],
 		[[], /Name a command/],
 		[["validate"], /Not enough/],
@@ -138,5 +145,26 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		expect(await call("completion")).toMatchObject({ code: 0, stdout: expect.stringContaining("complete") });
 		const options = await call("--get-yargs-completions", "mcp-gateway", "up", "--reg");
 		expect(options.stdout).toContain("--registry");
+	});
+});
+
+describe("keys", { timeout: 30_000 }, () => {
+	test("new prints a key and what the key file takes for it", async () => {
+		const plain = await call("keys", "new", "alice");
+		const [, key = "", line = ""] = /^ {2}(mcpgw_\S{43})\n[\s\S]*\n(alice: .*)\n$/m.exec(plain.stdout) ?? [];
+		expect(readApiKeys(line, "keys", { env: {}, readFile: String })).toEqual({
+			ok: true,
+			keys: [{ name: "alice", sha256: hashOfKey(key) }],
+		});
+		const json = await call("keys", "new", "ci", "--servers", "docs, search", "--json");
+		const made = JSON.parse(json.stdout) as { key: string; entry: object };
+		expect(made.key).not.toBe(key);
+		expect(made.entry).toEqual({ sha256: hashOfKey(made.key), servers: ["docs", "search"] });
+	});
+
+	test("hash takes a key from stdin", () => {
+		const hash = (input: string) => spawnSync(NODE, [mainFile, "keys", "hash"], { input, encoding: "utf8" });
+		expect(hash("0123456789abcdef\n").stdout).toBe(`sha256:${hashOfKey("0123456789abcdef")}\n`);
+		expect(hash("short-s3cret\n")).toMatchObject({ status: 1, stderr: expect.not.stringContaining("s3cret") });
 	});
 });

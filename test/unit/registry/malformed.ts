@@ -436,6 +436,18 @@ export const malformed: readonly {
 	},
 	{
 		file: "r.yaml",
+		text: "a: {endpoint: http://a, authorization: drop}\n",
+		errors: ["1:40: `authorization` must be `pass` or `remove`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, authorization: pass, headers: {authorization: x}}\n",
+		errors: [
+			"1:40: `authorization` is `pass`, but `headers` replaces the client's `Authorization`. Leave out one of them.",
+		],
+	},
+	{
+		file: "r.yaml",
 		text: "a: {endpoint: http://a, loadBalancer: roundrobin}\n",
 		errors: ["1:39: `loadBalancer` must be `round-robin`, `least-request` or `random`. Did you mean `round-robin`?"],
 	},
@@ -453,7 +465,7 @@ export const malformed: readonly {
 		file: "r.yaml",
 		text: "a: {endpoint: http://a, colour: red}\n",
 		errors: [
-			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `transport`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `hostHeader`, `sessionAffinity`.",
+			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `transport`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `authorization`, `hostHeader`, `sessionAffinity`.",
 		],
 	},
 	{

@@ -15,6 +15,8 @@ import { type ApiKeyPlaces, type ApiKeySource, createApiKeySource } from "./sour
 import type { TlsFiles } from "./sources/certificate.ts";
 import { createCertificateSource } from "./sources/certificate-source.ts";
 import { createFileSource } from "./sources/file-source.ts";
+import { createRegistryWriter } from "./sources/registry-writer.ts";
+import { waitInSync } from "./status/in-sync.ts";
 import { isReady, type StatusDeps } from "./status/status.ts";
 
 export interface ControlPlaneOptions {
@@ -77,7 +79,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 	let built: Built | undefined;
 	let announced = false;
-	const ads: AdsServer = await startAdsServer({ address: options.xds, log, onChange: announce });
+	const ads: AdsServer = await startAdsServer({ address: options.xds, log, onChange: acknowledged });
+
+	const watchers = new Set<() => void>();
+	function acknowledged(): void {
+		announce();
+		for (const watcher of [...watchers]) watcher();
+	}
+	function onAcknowledged(watcher: () => void): () => void {
+		watchers.add(watcher);
+		return () => watchers.delete(watcher);
+	}
 
 	function announce(): void {
 		if (announced || built === undefined || !isReady(ads)) return;
@@ -134,6 +146,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		token: tokenSource(options.adminTokenFile, process.env),
 		version: version(),
 		status,
+		registry: {
+			writer: createRegistryWriter(source),
+			parse: source.parse,
+			waitInSync: (timeoutMs) => waitInSync(ads, onAcknowledged, timeoutMs),
+		},
 		log,
 	});
 

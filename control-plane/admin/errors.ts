@@ -2,17 +2,12 @@ import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import { type AdminReason, adminErrors } from "../errors/admin.ts";
 import type { RegistryError } from "../registry/model.ts";
 
-/** A fault of a registry, and the JSON Pointer (RFC 6901) of what is at fault where it can be told. */
-export interface PlacedError extends RegistryError {
-	readonly pointer?: string;
-}
-
 /** What every answer of the admin API that is an error holds. */
 export interface ErrorBody {
 	readonly error: AdminReason;
 	readonly message: string;
 	/** Every fault of a registry that was refused. */
-	readonly errors?: readonly PlacedError[];
+	readonly errors?: readonly RegistryError[];
 	/** The ETag of the registry as it is, where `If-Match` named another one. */
 	readonly etag?: string;
 }

@@ -5,12 +5,14 @@ import { jsonSchema } from "../registry/schema.ts";
 import type { Replica } from "../status/replicas.ts";
 import type { CertificateStatus, EnvoyStatus, ServerStatus } from "../status/status.ts";
 import type { ErrorBody } from "./errors.ts";
+import type { ChangeAnswer } from "./registry-routes.ts";
 
 const faultFields = {
 	file: z.string().describe("The registry's file, as the gateway was told of it."),
 	line: z.int().min(1),
 	col: z.int().min(1),
 	message: z.string().describe("What is wrong and what to write instead; never holds a secret."),
+	pointer: z.string().exactOptional().describe("JSON Pointer (RFC 6901) of what is at fault."),
 };
 const fault = z.object(faultFields).meta({ id: "RegistryFault", description: "A fault of the registry's text." });
 
@@ -18,14 +20,7 @@ const error = z
 	.object({
 		error: z.enum(Object.keys(adminErrors) as (keyof typeof adminErrors)[]).describe("Stable name of the error."),
 		message: z.string().describe("What happened and what to do about it, for people."),
-		errors: z
-			.array(
-				z.object({
-					...faultFields,
-					pointer: z.string().exactOptional().describe("JSON Pointer (RFC 6901) of what is at fault in the registry."),
-				}),
-			)
-			.exactOptional(),
+		errors: z.array(fault).exactOptional().describe("Every fault of a registry that was refused."),
 		etag: z.string().exactOptional().describe("The ETag of the registry as it is, where `If-Match` named another one."),
 	})
 	.meta({ id: "Error", description: "The shape of every error." }) satisfies z.ZodType<ErrorBody>;
@@ -102,10 +97,24 @@ const status = z
 	})
 	.meta({ id: "Status", description: "What `mcp-gateway status` shows." });
 
+const change = z
+	.object({
+		etag: z.string().meta({ description: "The registry's new ETag.", examples: ['"3f786850e387550f…"'] }),
+		added: z.array(z.string()).describe("Ids of servers."),
+		changed: z.array(z.string()),
+		removed: z.array(z.string()),
+		inSync: z.boolean().exactOptional().describe("With `wait`: every connected Envoy has acknowledged it."),
+		envoys: z
+			.array(envoyStatus.pick({ id: true, inSync: true, refused: true }))
+			.exactOptional()
+			.describe("With `wait`: each connected Envoy, and what it refuses of all that it was sent."),
+	})
+	.meta({ id: "Change", description: "What a change of the registry came to." }) satisfies z.ZodType<ChangeAnswer>;
+
 const ready = z.object({ ready: z.boolean() }).meta({ id: "Ready" });
 const alive = z.object({ status: z.literal("ok") }).meta({ id: "Alive" });
 
-const registered = { error, fault, replica, server, status, ready, alive };
+const registered = { error, fault, replica, server, status, change, ready, alive };
 
 /** A JSON Schema as fastify and OpenAPI 3.1 take it. */
 export type Schema = Readonly<Record<string, unknown>>;

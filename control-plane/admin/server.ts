@@ -3,6 +3,8 @@ import type { StatusDeps } from "../status/status.ts";
 import { AdminError, answerErrors } from "./errors.ts";
 import { guard } from "./guard.ts";
 import { describe } from "./openapi.ts";
+import { type RegistryDeps, registryRoutes } from "./registry-routes.ts";
+import { takeBodies } from "./request.ts";
 import { statusRoutes } from "./status-routes.ts";
 import type { TokenSource } from "./token.ts";
 
@@ -14,6 +16,7 @@ export interface AdminDeps {
 	/** The gateway's version, for the description. */
 	readonly version: string;
 	readonly status: StatusDeps;
+	readonly registry: RegistryDeps;
 	readonly log: { error(fields: object, message: string): void };
 }
 
@@ -25,6 +28,7 @@ export function createAdminApi(deps: AdminDeps): FastifyInstance {
 	answerErrors(api, deps.log);
 	guard(api, deps);
 	describe(api, deps.version);
+	takeBodies(api);
 	api.register(async (routes) => {
 		const taken = new Map<string, string[]>();
 		routes.addHook("onRoute", ({ url, method }) => {
@@ -32,6 +36,7 @@ export function createAdminApi(deps: AdminDeps): FastifyInstance {
 		});
 		routes.get("/openapi.json", { schema: { hide: true } }, () => api.swagger());
 		statusRoutes(routes, deps.status);
+		registryRoutes(routes, deps.registry);
 		for (const [url, allowed] of [...taken]) refuseOthers(routes, url, allowed);
 	});
 	return api;

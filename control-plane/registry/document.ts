@@ -1,5 +1,5 @@
 /** A file of JSON or YAML whose every fault has its place. */
-import type { Fault } from "./fault.ts";
+import { type Fault, jsonPointer } from "./fault.ts";
 import { lineIndex } from "./lines.ts";
 import type { RegistryError } from "./model.ts";
 import { readText } from "./read.ts";
@@ -30,7 +30,7 @@ export function readDocument<T>(
 	};
 	const failed = (faults: readonly TextFault[]): DocumentResult<T> => {
 		const sorted = faults.toSorted((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
-		const errors = sorted.map(({ offset, message }): RegistryError => ({ file, ...place(offset), message }));
+		const errors = sorted.map(({ offset, ...fault }): RegistryError => ({ file, ...place(offset), ...fault }));
 		return { ok: false, errors };
 	};
 	const read = readText(clean, file, (offset) => place(offset).line);
@@ -40,6 +40,8 @@ export function readDocument<T>(
 	const { value, faults } = check(read.value);
 	if (faults.length === 0 && read.faults.length === 0) return { ok: true, value };
 	const tree = read.tree();
-	const placed = faults.map(({ path, at, message }) => ({ offset: locate(tree, path, at), message }));
+	const placed = faults.map(({ path, at, message }) => {
+		return { offset: locate(tree, path, at), message, pointer: jsonPointer(path) };
+	});
 	return failed([...read.faults, ...placed]);
 }

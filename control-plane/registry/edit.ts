@@ -7,7 +7,7 @@ import { changes, editYaml } from "./edit-text.ts";
 import type { RawEntry } from "./kind.ts";
 import type { ParseResult, RegistryError } from "./model.ts";
 import { parseRegistry } from "./parse.ts";
-import { cutRegistry } from "./pieces.ts";
+import { cutRegistry, readPiece } from "./pieces.ts";
 import { isJson, readText } from "./read.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -83,6 +83,20 @@ function accepted(text: string, file: string, parse: Parse): string {
 const missing = (id: string, known: readonly string[]) =>
 	new RegistryEditError("absent", `The registry has no server \`${id}\`.${didYouMean(id, known)}`);
 
+/** The entries of these servers as the file has them; undefined for one that is not there. Throws as {@link editServers}. */
+export function readEntries(text: string, file: string, ids: readonly string[]): ReadonlyMap<string, unknown> {
+	const pieces = cutRegistry(text, file);
+	const quick = ids.map((id) => {
+		const piece = pieces?.byId.get(id);
+		return [id, piece === undefined ? undefined : readPiece(text, piece, pieces!.language)] as const;
+	});
+	if (pieces !== undefined && quick.every(([id, entry]) => entry !== undefined || !pieces.byId.has(id))) {
+		return new Map(quick);
+	}
+	const { servers } = baseOf(text, file);
+	return new Map(ids.map((id) => [id, Object.hasOwn(servers, id) ? servers[id] : undefined]));
+}
+
 /**
  * Puts and removes (undefined) entries of servers, in whichever of the formats the file is; an empty text becomes a new
  * registry. Returns the new text. Throws {@link RegistryEditError} if the result would not be a registry without fault.
@@ -128,6 +142,7 @@ export function editValue(text: string, file: string, value: RawEntry, parse: Pa
 	const small = Object.keys(value).length === 0 ? whole : changes([], base.top, value);
 	const edited = reach(base, file, value, [small, whole], parse);
 	if (edited !== undefined) return edited;
+	if (Object.keys(value).length === 0) return accepted("{}\n", file, parse);
 	throw new RegistryEditError("faulty", "The file's YAML anchors stand in the way. Replace it in its own format.");
 }
 

@@ -4,6 +4,13 @@ import { didYouMean } from "./suggest.ts";
 
 export type Path = readonly (string | number)[];
 
+/** https://www.rfc-editor.org/rfc/rfc6901#section-3; ends where a key may be a secret that was pasted in its place. */
+export function jsonPointer(path: Path): string {
+	const end = path.findIndex((part) => typeof part === "string" && !isPlain(part));
+	const told = end === -1 ? path : path.slice(0, end);
+	return told.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
 /** One fault; `at` tells whether the key or the value at `path` is shown to the person. */
 export interface Fault {
 	readonly path: Path;

@@ -129,6 +129,8 @@ export interface RegistryError {
 	readonly col: number;
 	/** What is wrong and what to write instead; never holds a secret. */
 	readonly message: string;
+	/** JSON Pointer (RFC 6901) of the key or value at fault, where the text can be read at all. */
+	readonly pointer?: string;
 }
 
 /** Either a registry without fault or every fault that was found. */

@@ -22,8 +22,18 @@ export interface Pieces {
 /** These may hold all servers instead of being one (see `dialect.ts`), and `__proto__` is refused with its line. */
 const SPECIAL = new Set(["mcpServers", "servers", "$schema", "__proto__"]);
 
+/** The last two texts: an edit looks at the one before it and at the one after it several times, and then it is read. */
+let recent: readonly { readonly text: string; readonly file: string; readonly pieces: Pieces | undefined }[] = [];
+
 /** Cuts a text, or tells (undefined) that it is to be read as a whole. A text that is cut may still hold faults. */
 export function cutRegistry(text: string, file: string): Pieces | undefined {
+	const known = recent.find((one) => one.text === text && one.file === file);
+	const found = known ?? { text, file, pieces: cut(text, file) };
+	if (recent[0] !== found) recent = [found, ...recent.filter((one) => one !== found).slice(0, 1)];
+	return found.pieces;
+}
+
+function cut(text: string, file: string): Pieces | undefined {
 	const json = /\.(?:json|jsonc)$/i.test(file) || (/^\s*\{/.test(text) && isJson(text, file));
 	const found = json ? cutJson(text) : cutYaml(text);
 	if (found === undefined) return undefined;

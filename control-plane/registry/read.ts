@@ -65,6 +65,11 @@ function parseJson(text: string): { readonly value: unknown } | undefined {
 	}
 }
 
+/** Whether others can read it as JSON: no comments, no trailing commas. */
+export function isStrictJson(text: string): boolean {
+	return parseJson(text) !== undefined;
+}
+
 function fromTree(
 	found: SyntaxNode | undefined | readonly TextFault[],
 	lineOf: (offset: number) => number,

@@ -21,6 +21,7 @@ export type SyntaxNode = {
 export interface TextFault {
 	readonly offset: number;
 	readonly message: string;
+	readonly pointer?: string;
 }
 
 /** Leaves one fault for each place: one slip makes a parser stumble more than once. */

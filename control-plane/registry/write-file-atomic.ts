@@ -1,6 +1,7 @@
 /** Writes a file so that a reader sees the old text or the new one, never a part. */
 import { randomBytes } from "node:crypto";
-import { open, readlink, rename, stat, unlink } from "node:fs/promises";
+import { renameSync, statSync } from "node:fs";
+import { open, readlink, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 /** The file that a path leads to through symlinks; it need not exist yet. */
@@ -15,27 +16,44 @@ async function target(path: string): Promise<string> {
 	throw new Error(`${path}: too many symbolic links`);
 }
 
+/** Name of one state of a file: any change of it, by rename or in place, gives another one. */
+export function fileState(path: string): string {
+	const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+	return found === undefined ? "" : `${found.dev}:${found.ino}:${found.size}:${found.mtimeNs}:${found.ctimeNs}`;
+}
+
 /**
  * Replaces the file's text: a temporary file in the same folder, fsync, rename. A symlink stays, its target is
- * replaced; the mode is kept (0644 for a new file). Throws what the file system says; leaves no temporary file.
+ * replaced; mode and owner are kept (0644 for a new file), the owner as far as the system lets us. Throws what the file
+ * system says; leaves no temporary file.
+ * @param expected The {@link fileState} that the text was made for; when the file has another one by the time of the
+ * rename, nothing is written and the answer is false.
  */
-export async function writeFileAtomic(path: string, text: string): Promise<void> {
+export async function writeFileAtomic(path: string, text: string, expected?: string): Promise<boolean> {
 	const file = await target(path);
-	const mode = await stat(file).then(
-		(found) => found.mode & 0o7777,
-		() => undefined,
-	);
+	const before = await stat(file).catch(() => undefined);
 	const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString("hex")}.tmp`);
-	const handle = await open(temporary, "wx", 0o644);
+	const handle = await open(temporary, "wx", before === undefined ? 0o644 : 0o600);
 	try {
 		try {
-			if (mode !== undefined) await handle.chmod(mode);
+			if (before !== undefined) {
+				const mine = await handle.stat();
+				// Only root may give a file away; others go on with what they can do.
+				if (mine.uid !== before.uid || mine.gid !== before.gid) {
+					await handle.chown(before.uid, before.gid).catch(() => {});
+				}
+				await handle.chmod(before.mode & 0o7777);
+			}
 			await handle.writeFile(text);
 			await handle.sync();
 		} finally {
 			await handle.close();
 		}
-		await rename(temporary, file);
+		// Nothing can come between these two but another process, for some microseconds.
+		const isExpected = expected === undefined || fileState(path) === expected;
+		if (isExpected) renameSync(temporary, file);
+		else await unlink(temporary);
+		return isExpected;
 	} catch (error) {
 		await unlink(temporary).catch(() => {});
 		throw error;

@@ -1,6 +1,6 @@
 /** A registry in a file that is watched. */
 import { resolve } from "node:path";
-import { createRegistryParser } from "../registry/parse.ts";
+import { createRegistryParser, type RegistryParser } from "../registry/parse.ts";
 import { type PathEvent, watchPath } from "./path-watcher.ts";
 import { readTextFile } from "./read-file.ts";
 import type { RegistrySource, SourceState } from "./registry-source.ts";
@@ -19,6 +19,16 @@ export interface FileSourceOptions {
 	/** Time between two looks at the file's metadata where no events come, in milliseconds. Default 2000. */
 	readonly pollMs?: number;
 }
+
+/** A registry in a file. */
+export interface FileSource extends RegistrySource {
+	/** The file as it was named. */
+	readonly path: string;
+	/** The source's own parser: a text that it has just read costs nothing when it is read again from the file. */
+	readonly parse: RegistryParser["parse"];
+}
+
+export const registryWords = { noun: "registry file", option: "--registry" } as const;
 
 /** Quiet time after which a file that is being written counts as written, in milliseconds. */
 const SETTLE_MS = 10;
@@ -40,7 +50,7 @@ interface Outcome {
  * faulty file is a state with errors, not a rejection. A file that was replaced is read at once; one that is written
  * in place is believed at once if it is whole JSON, else when it has been quiet for 10 ms (200 ms at the most).
  */
-export async function createFileSource(options: FileSourceOptions): Promise<RegistrySource> {
+export async function createFileSource(options: FileSourceOptions): Promise<FileSource> {
 	const { path, log, pollMs = 2000 } = options;
 	const file = resolve(path);
 	const parser = createRegistryParser();
@@ -61,7 +71,7 @@ export async function createFileSource(options: FileSourceOptions): Promise<Regi
 	};
 
 	const read = (): Outcome => {
-		const content = readTextFile(file, { noun: "registry file", option: "--registry" });
+		const content = readTextFile(file, registryWords);
 		if (!content.ok) return failed(content.message);
 		const { digest, text } = content;
 		if (digest === current.digest) return current;
@@ -136,6 +146,8 @@ export async function createFileSource(options: FileSourceOptions): Promise<Regi
 	settle();
 
 	return {
+		path,
+		parse: parser.parse,
 		get state() {
 			return current.state;
 		},

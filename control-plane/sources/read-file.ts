@@ -6,7 +6,7 @@ import { MAX_TEXT } from "../registry/read.ts";
 /** The text and a name for its content, or what is wrong with the file. */
 export type FileContent =
 	| { readonly ok: true; readonly text: string; readonly digest: string }
-	| { readonly ok: false; readonly message: string };
+	| { readonly ok: false; readonly message: string; readonly absent?: true };
 
 /** What messages call the file, and the option that names it. */
 export interface FileWords {
@@ -46,6 +46,7 @@ export function readTextFile(path: string, words: FileWords): FileContent {
 		return { ok: true, text, digest: hash("sha256", bytes) };
 	} catch (error) {
 		if (error instanceof TypeError) return { ok: false, message: "The file is not UTF-8. Save it as UTF-8." };
-		return { ok: false, message: reason(error, words) };
+		const absent = error instanceof Error && "code" in error && error.code === "ENOENT";
+		return { ok: false, message: reason(error, words), ...(absent && { absent }) };
 	}
 }

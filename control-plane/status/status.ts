@@ -123,7 +123,8 @@ export function isReady(ads: AdsServer): boolean {
 	return ads.snapshot !== undefined && [...ads.streams].some((stream) => stream.sequencer.isServing());
 }
 
-function envoyStatuses(ads: AdsServer): EnvoyStatus[] {
+/** Every connected Envoy. */
+export function envoyStatuses(ads: AdsServer): EnvoyStatus[] {
 	const { snapshot } = ads;
 	return [...ads.streams].map(({ node, connectedAt, sequencer, counts }) => ({
 		id: node?.id ?? "",

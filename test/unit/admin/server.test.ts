@@ -6,13 +6,16 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AdminDeps, createAdminApi } from "../../../control-plane/admin/server.ts";
 import { tokenSource } from "../../../control-plane/admin/token.ts";
 import { type AdsServer, startAdsServer } from "../../../control-plane/ads/server.ts";
+import { createFileSource, type FileSource } from "../../../control-plane/sources/file-source.ts";
 import type { SourceState } from "../../../control-plane/sources/registry-source.ts";
+import { createRegistryWriter } from "../../../control-plane/sources/registry-writer.ts";
 import type { StatusDeps } from "../../../control-plane/status/status.ts";
 import { openApiChecker } from "../../support/openapi.ts";
 import { snapshotOf } from "../ads/resources.ts";
 
 let ads: AdsServer;
 let state: SourceState;
+let source: FileSource;
 let deps: AdminDeps;
 let api: ReturnType<typeof createAdminApi>;
 
@@ -28,12 +31,15 @@ beforeEach(async () => {
 		bridges: [],
 		processes: () => [{ name: "envoy", pid: 1 }],
 	};
-	deps = { loopback: true, token: undefined, version: "0", status, log: pino({ level: "silent" }) };
+	source = await createFileSource({ path: "/nowhere.yaml" });
+	const registry = { writer: createRegistryWriter(source), parse: source.parse, waitInSync: async () => [] };
+	deps = { loopback: true, token: undefined, version: "0", status, registry, log: pino({ level: "silent" }) };
 	api = createAdminApi(deps);
 });
 
 afterEach(async () => {
 	await api.close();
+	await source.close();
 	await ads.close();
 });
 
@@ -80,7 +86,7 @@ describe("admin API", () => {
 		const nowhere = await get("/v1/nowhere");
 		expect([nowhere.statusCode, nowhere.json()]).toEqual([404, { error: "not_found", message: expect.any(String) }]);
 		const method = await api.inject({ method: "POST", url: "/v1/servers/k", headers: { host: "localhost" } });
-		expect([method.statusCode, method.headers["allow"]]).toEqual([405, "GET, HEAD"]);
+		expect([method.statusCode, method.headers["allow"]]).toEqual([405, "GET, HEAD, PUT, PATCH, DELETE"]);
 		expect(method.json()).toMatchObject({ error: "method_not_allowed" });
 	});
 });

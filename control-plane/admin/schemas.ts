@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { adminErrors } from "../errors/admin.ts";
 import { jsonSchema } from "../registry/schema.ts";
+import { resourceTypes } from "../snapshot/snapshot.ts";
 import type { Replica } from "../status/replicas.ts";
 import type { CertificateStatus, EnvoyStatus, ServerStatus } from "../status/status.ts";
 import type { ErrorBody } from "./errors.ts";
@@ -58,7 +59,13 @@ const server = z
 	.meta({ id: "Server", description: "What became of a server of the registry. Holds no secret." });
 server satisfies z.ZodType<ServerStatus>;
 
-const refusal = z.object({ type: z.string(), name: z.string(), message: z.string() });
+const refusal = z.object({
+	type: z.enum(resourceTypes),
+	name: z.string(),
+	message: z.string().describe("Envoy's own words."),
+	since: z.int().describe("Epoch milliseconds at which this content was refused first."),
+	attempts: z.int().min(1).describe("How often it was sent and refused."),
+});
 
 const envoyStatus = z.object({
 	id: z.string(),

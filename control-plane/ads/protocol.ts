@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { ServerDuplexStream, ServiceDefinition, UntypedHandleCall } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
-/** The messages and the service of delta ADS, as `@grpc/proto-loader` makes them of Envoy's .proto files. */
+/** The messages and the service of ADS, as `@grpc/proto-loader` makes them of Envoy's .proto files. */
 
 export interface Node {
 	readonly id: string;
@@ -14,16 +14,33 @@ export interface Node {
 	};
 }
 
-export interface DeltaRequest {
+/** What requests of both variants have in common. */
+export interface AdsRequest {
 	/** Only on the first request of a stream. */
 	readonly node: Node | null;
 	readonly type_url: string;
-	readonly resource_names_subscribe: readonly string[];
-	readonly resource_names_unsubscribe: readonly string[];
-	readonly initial_resource_versions: Readonly<Record<string, string>>;
 	readonly response_nonce: string;
 	/** Present on a NACK only. */
 	readonly error_detail: { readonly code: number; readonly message: string } | null;
+}
+
+export interface DeltaRequest extends AdsRequest {
+	readonly resource_names_subscribe: readonly string[];
+	readonly resource_names_unsubscribe: readonly string[];
+	readonly initial_resource_versions: Readonly<Record<string, string>>;
+}
+
+/** A request of the state-of-the-world variant. */
+export interface SotwRequest extends AdsRequest {
+	/** The last version that Envoy took up, from an earlier stream too. */
+	readonly version_info: string;
+	/** All names that are wanted. */
+	readonly resource_names: readonly string[];
+}
+
+interface PackedResource {
+	readonly type_url: string;
+	readonly value: Buffer;
 }
 
 export interface DeltaResponse {
@@ -33,12 +50,23 @@ export interface DeltaResponse {
 	readonly resources: readonly {
 		readonly name: string;
 		readonly version: string;
-		readonly resource: { readonly type_url: string; readonly value: Buffer };
+		readonly resource: PackedResource;
 	}[];
 	readonly removed_resources: readonly string[];
 }
 
-export type DeltaCall = ServerDuplexStream<DeltaRequest, DeltaResponse>;
+/** A response of the state-of-the-world variant. */
+export interface SotwResponse {
+	readonly version_info: string;
+	readonly type_url: string;
+	readonly nonce: string;
+	readonly resources: readonly PackedResource[];
+}
+
+export type AdsCall<Request extends AdsRequest = AdsRequest, Response = unknown> = ServerDuplexStream<
+	Request,
+	Response
+>;
 
 /** envoy.service.discovery.v3.AggregatedDiscoveryService. */
 export function adsService(): ServiceDefinition {

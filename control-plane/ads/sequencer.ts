@@ -1,7 +1,9 @@
 import type { EncodedResource, Snapshot } from "../snapshot/snapshot.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
 import { clusterName, type ResourceType } from "../xds/names.ts";
-import { TypeState } from "./type-state.ts";
+import { mayRetryAt } from "./refusals.ts";
+import { perType, traits, type Variant } from "./traits.ts";
+import { type Difference, TypeState } from "./type-state.ts";
 
 /** One response to one Envoy. */
 export interface Push {
@@ -30,20 +32,20 @@ export const gateMs = 1000;
  * hold the ACK back for 15 s.
  */
 export class Sequencer {
-	readonly types: Readonly<Record<ResourceType, TypeState>> = {
-		cluster: new TypeState(),
-		endpoints: new TypeState(false),
-		secret: new TypeState(false),
-		extension: new TypeState(false),
-		scope: new TypeState(),
-		listener: new TypeState(),
-	};
+	readonly types: Readonly<Record<ResourceType, TypeState>>;
 	/** When each cluster version was first sent, for the gate's deadline. */
 	private readonly clusterSentAt = new Map<string, number>();
 	private nonces = 0;
+	/** When this Envoy was first asked about. */
+	private startedAt: number | undefined;
+
+	constructor(variant: Variant) {
+		this.types = perType((type) => new TypeState(traits[type], variant));
+	}
 
 	/** What to send now. Whatever is returned counts as sent. */
 	next(snapshot: Snapshot, now: number): Plan {
+		this.startedAt ??= now;
 		const pushes: Push[] = [];
 		let wakeAt: number | undefined;
 		const wake = (at: number) => {
@@ -51,7 +53,7 @@ export class Sequencer {
 		};
 		for (const type of resourceTypes) {
 			const state = this.types[type];
-			if (!state.active) continue;
+			if (!state.subscription.active) continue;
 			state.forgive(snapshot.resources[type]);
 			const blockedUntil = lastSentAt(state) + gateMs;
 			if (state.outstanding.size > 0 && now < blockedUntil) {
@@ -66,23 +68,38 @@ export class Sequencer {
 
 	private push(type: ResourceType, snapshot: Snapshot, now: number, wake: (at: number) => void): Push | undefined {
 		const state = this.types[type];
-		let { upsert, remove } = state.difference(snapshot.resources[type]);
-		if (type === "cluster") remove = remove.filter((name) => this.mayRemoveCluster(name, snapshot));
+		let { upsert, remove } = state.difference(snapshot.resources[type], (refusal) => {
+			const at = mayRetryAt(refusal, snapshot.serial, traits[type].ofMachine);
+			if (at !== undefined && at > now) wake(at);
+			return at !== undefined && at <= now;
+		});
+		const isBehind = upsert.length + remove.length + state.outstanding.size > 0;
+		state.counts.behindSince = isBehind ? (state.counts.behindSince ?? now) : undefined;
+		if (type === "cluster" && remove.length > 0) {
+			// An Envoy that reconnects asks for clusters first: the scopes that it holds are not known before it asks for them.
+			const scopesKnownAt = this.types.scope.subscription.active ? now : (this.startedAt ?? now) + gateMs;
+			if (scopesKnownAt > now) wake(scopesKnownAt);
+			// What Envoy lacks and only asked about is no removal.
+			remove = remove.filter(
+				(name) => !state.sent.has(name) || (scopesKnownAt <= now && this.mayRemoveCluster(name, snapshot)),
+			);
+		}
 		if (type === "scope") {
-			const held = upsert.filter((resource) => {
+			const open = upsert.filter((resource) => {
 				const opensAt = this.scopeOpensAt(resource, snapshot, now);
 				if (opensAt > now) wake(opensAt);
-				return opensAt > now;
+				return opensAt <= now;
 			});
 			// Envoy opens its listener on the first response: it waits for all, not for the quick ones.
-			if (held.length > 0 && !state.answered) return undefined;
-			upsert = upsert.filter((resource) => !held.includes(resource));
+			if (open.length < upsert.length && !state.answered) return undefined;
+			upsert = open;
 		}
-		({ upsert, remove } = nextGroup(state, upsert, remove));
-		if (upsert.length === 0 && remove.length === 0 && (state.answered || !state.wildcard)) return undefined;
+		({ upsert, remove } = nextGroup(state, { upsert, remove }));
+		const isFirstAnswer = !state.answered && state.subscription.wildcard;
+		if (upsert.length === 0 && remove.length === 0 && !isFirstAnswer && !state.restate) return undefined;
 		this.nonces += 1;
 		const nonce = `${snapshot.serial}.${this.nonces}`;
-		state.send(nonce, upsert, remove, now);
+		state.send(nonce, { upsert, remove }, snapshot.serial, now);
 		if (type === "cluster") {
 			for (const { name } of upsert) {
 				this.clusterSentAt.set(name, now);
@@ -100,20 +117,20 @@ export class Sequencer {
 	/** A cluster goes once no scope that Envoy holds can route to it. */
 	private mayRemoveCluster(name: string, snapshot: Snapshot): boolean {
 		const scopes = this.types.scope;
-		if (!scopes.active) return true;
+		if (!scopes.subscription.active) return true;
 		const id = name.slice(clusterName("").length);
-		return scopes.acked.get(id) === snapshot.resources.scope.get(id)?.version && !isUnderWay(scopes, id);
+		return scopes.acked.get(id) === snapshot.resources.scope.get(id)?.version && !scopes.isUnderWay(id);
 	}
 
 	/** When the scope may be sent: its cluster is warm, or has had its time. */
 	private scopeOpensAt(scope: EncodedResource, snapshot: Snapshot, now: number): number {
 		const clusters = this.types.cluster;
 		const cluster = snapshot.resources.cluster.get(clusterName(scope.name));
-		if (cluster === undefined || !clusters.active) return now;
+		if (cluster === undefined || !clusters.subscription.active) return now;
 		// Acknowledged, and no removal of it under way that would take it from under the scope.
 		const isThere =
 			clusters.acked.get(cluster.name) === cluster.version && clusters.sent.get(cluster.name) === cluster.version;
-		if (isThere || clusters.isRefused(cluster)) return now;
+		if (isThere || clusters.isRefused(cluster.name, cluster.version)) return now;
 		return (this.clusterSentAt.get(cluster.name) ?? now) + gateMs;
 	}
 
@@ -139,19 +156,26 @@ function lastSentAt(state: TypeState): number {
 	return last;
 }
 
-function isUnderWay(state: TypeState, name: string): boolean {
-	return [...state.outstanding.values()].some(({ changes }) => changes.has(name));
-}
-
-/** While suspects are looked for, one group of them a response; then everything that is left. */
-function nextGroup(state: TypeState, upsert: EncodedResource[], remove: string[]) {
+/**
+ * While suspects are looked for, one group of them a response; then everything that is left. What was refused before
+ * is tried alone and after all else, so that it holds nobody up.
+ */
+function nextGroup(state: TypeState, { upsert, remove }: Difference): Difference {
 	while (state.suspects.length > 0) {
 		const group = new Set(state.suspects.shift());
-		const some = {
-			upsert: upsert.filter(({ name }) => group.has(name)),
-			remove: remove.filter((name) => group.has(name)),
-		};
+		const some = only({ upsert, remove }, (name) => group.has(name));
 		if (some.upsert.length + some.remove.length > 0) return some;
 	}
-	return { upsert, remove };
+	if (state.refused.size === 0) return { upsert, remove };
+	const isRetry = (name: string, version: string | undefined) => state.isRefused(name, version);
+	const fresh = only({ upsert, remove }, (name, version) => !isRetry(name, version));
+	if (fresh.upsert.length + fresh.remove.length > 0) return fresh;
+	return upsert.length > 0 ? { upsert: upsert.slice(0, 1), remove: [] } : { upsert: [], remove: remove.slice(0, 1) };
+}
+
+function only({ upsert, remove }: Difference, holds: (name: string, version?: string) => boolean): Difference {
+	return {
+		upsert: upsert.filter(({ name, version }) => holds(name, version)),
+		remove: remove.filter((name) => holds(name)),
+	};
 }

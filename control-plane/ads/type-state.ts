@@ -1,28 +1,44 @@
 import type { EncodedResource, Resources } from "../snapshot/snapshot.ts";
+import { isPartial, mentions, type Refusal, refusalOf } from "./refusals.ts";
+import { Subscription } from "./subscription.ts";
+import type { TypeTraits, Variant } from "./traits.ts";
 
 /** A response that waits for its ACK or NACK. */
 export interface Outstanding {
 	readonly nonce: string;
+	/** The snapshot it was made from. */
+	readonly serial: number;
 	/** What it set; undefined is a removal. */
 	readonly changes: ReadonlyMap<string, string | undefined>;
 	readonly sentAt: number;
 }
 
-/** What Envoy refused of a resource, in Envoy's own words. */
-export interface Refusal {
-	readonly version: string;
-	readonly message: string;
-	readonly at: number;
+/** What is to be sent and removed. */
+export interface Difference {
+	readonly upsert: EncodedResource[];
+	readonly remove: string[];
+}
+
+/** Counts and moments (ms since the epoch) for status and metrics. */
+export interface TypeCounts {
+	acks: number;
+	nacks: number;
+	lastPushAt: number | undefined;
+	lastAckAt: number | undefined;
+	lastNackAt: number | undefined;
+	/** From the last acknowledged response to its ACK, in ms. */
+	lastRoundTripMs: number | undefined;
+	/** Since when Envoy lacks something of this type; undefined: it has all. */
+	behindSince: number | undefined;
 }
 
 /**
- * What one Envoy has of one resource type: what it asked for, what was sent, what it acknowledged and refused.
- * Holds for delta xDS: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-docs/xds_protocol#incremental-xds
+ * What one Envoy has of one resource type: what it asked for, what was sent, what it acknowledged and refused. Both
+ * variants are kept in terms of changes; what a state-of-the-world response holds is {@link TypeState.sent}.
+ * https://www.envoyproxy.io/docs/envoy/v1.40.0/api-docs/xds_protocol
  */
 export class TypeState {
-	wildcard = false;
-	private readonly allowsWildcard: boolean;
-	readonly names = new Set<string>();
+	readonly subscription: Subscription;
 	/** Versions that Envoy has once it takes what is under way; a name that is absent it lacks. */
 	readonly sent = new Map<string, string>();
 	readonly acked = new Map<string, string>();
@@ -38,164 +54,218 @@ export class TypeState {
 	answered = false;
 	/** Envoy has taken up a response at least once. */
 	taken = false;
-	private requested = false;
+	/** State-of-the-world: to be told once more without what it refused, so that it acknowledges what it holds. */
+	restate = false;
+	readonly counts: TypeCounts = {
+		acks: 0,
+		nacks: 0,
+		lastPushAt: undefined,
+		lastAckAt: undefined,
+		lastNackAt: undefined,
+		lastRoundTripMs: undefined,
+		behindSince: undefined,
+	};
+	private readonly traits: TypeTraits;
+	private readonly variant: Variant;
+	/** Names that a wildcard may cover still; Envoy waits to hear whether it does. */
+	private readonly owed = new Set<string>();
 
-	/** @param allowsWildcard Whether a first request that names nothing asks for everything (not for endpoints, secrets). */
-	constructor(allowsWildcard = true) {
-		this.allowsWildcard = allowsWildcard;
+	constructor(traits: TypeTraits, variant: Variant) {
+		this.traits = traits;
+		this.variant = variant;
+		this.subscription = new Subscription(traits.byName);
 	}
 
-	/** Takes subscriptions and what Envoy brings from an earlier stream. */
+	/** Takes subscriptions of a delta request and what Envoy brings from an earlier stream. */
 	subscribe(add: readonly string[], remove: readonly string[], initial: Readonly<Record<string, string>>): void {
-		const first = !this.requested;
-		this.requested = true;
-		if (first) {
-			for (const [name, version] of Object.entries(initial)) {
-				this.sent.set(name, version);
-				this.acked.set(name, version);
-			}
-			// A first request that names nothing means everything (the legacy wildcard); an ACK later does not.
-			if (add.length === 0) this.wildcard = this.allowsWildcard;
-			if (Object.keys(initial).length > 0) {
-				this.answered = true;
-				this.taken = true;
-			}
-		}
-		for (const name of add) {
-			if (name === "*") {
-				this.wildcard = true;
-				continue;
-			}
-			this.names.add(name);
+		const first = !this.subscription.active;
+		const { added, dropped } = this.subscription.change(add, remove);
+		if (first) this.bring(Object.entries(initial));
+		for (const name of added) {
 			// Asked for again, a resource is sent again though its version has not changed. What was brought along is known.
-			if (!(first && Object.hasOwn(initial, name))) {
-				this.sent.delete(name);
-				this.missing.delete(name);
-			}
-		}
-		for (const name of remove) {
-			if (name === "*") this.wildcard = false;
-			else {
-				this.names.delete(name);
-				if (!this.wildcard) this.forgetAll(name);
-			}
+			if (first && Object.hasOwn(initial, name)) continue;
+			this.sent.delete(name);
 			this.missing.delete(name);
 		}
+		for (const name of dropped) this.drop(name);
+		if (remove.includes("*")) this.dropUnwanted();
 	}
 
-	get active(): boolean {
-		return this.requested;
+	/** Takes the names of a state-of-the-world request: those that are wanted, all of them. */
+	subscribeTo(names: readonly string[]): void {
+		const { wildcard } = this.subscription;
+		const { dropped } = this.subscription.set(names);
+		for (const name of dropped) this.drop(name);
+		if (wildcard && !this.subscription.wildcard) this.dropUnwanted();
 	}
 
-	wants(name: string): boolean {
-		return this.wildcard || this.names.has(name);
+	/** Notes as acknowledged what Envoy has from an earlier stream. */
+	bring(versions: Iterable<readonly [name: string, version: string]>): void {
+		for (const [name, version] of versions) {
+			this.sent.set(name, version);
+			this.acked.set(name, version);
+			this.answered = true;
+			this.taken = true;
+		}
 	}
 
-	/** Whether Envoy refused exactly this version. */
-	isRefused(resource: EncodedResource): boolean {
-		return this.refused.get(resource.name)?.version === resource.version;
+	/** Whether Envoy refused exactly this version, or the removal. */
+	isRefused(name: string, version: string | undefined): boolean {
+		const refusal = this.refused.get(name);
+		return refusal !== undefined && refusal.version === version;
 	}
 
-	/** Forgets refusals of versions that nobody wants any more. */
+	/** Forgets refusals of what is not wanted any more. */
 	forgive(desired: Resources): void {
 		for (const [name, { version }] of this.refused) {
-			if (desired.get(name)?.version !== version) this.refused.delete(name);
+			const gone = version === undefined && !this.sent.has(name);
+			if (gone || desired.get(name)?.version !== version) this.refused.delete(name);
 		}
 	}
 
-	/** Resources to send and names to remove so that Envoy has what it wants of `desired`. */
-	difference(desired: Resources): { upsert: EncodedResource[]; remove: string[] } {
+	/** The resources of `desired` that Envoy asked for. */
+	wanted(desired: Resources): EncodedResource[] {
+		const { wildcard, names } = this.subscription;
+		if (wildcard) return [...desired.values()];
+		return [...names].flatMap((name) => desired.get(name) ?? []);
+	}
+
+	/**
+	 * Resources to send and names to remove so that Envoy has what it wants of `desired`.
+	 * @param mayRetry Whether something that Envoy refused is to be tried again.
+	 */
+	difference(desired: Resources, mayRetry: (refusal: Refusal) => boolean = () => false): Difference {
 		const upsert: EncodedResource[] = [];
 		const remove: string[] = [];
-		if (!this.active) return { upsert, remove };
-		const wanted = this.wildcard
-			? desired.values()
-			: [...this.names].flatMap((name) => {
-					const resource = desired.get(name);
-					return resource === undefined ? [] : [resource];
-				});
-		for (const resource of wanted) {
+		if (!this.subscription.active) return { upsert, remove };
+		const isBarred = (name: string, version: string | undefined) => {
+			const refusal = this.refused.get(name);
+			return refusal !== undefined && refusal.version === version && !mayRetry(refusal);
+		};
+		for (const resource of this.wanted(desired)) {
 			const isDue = this.sent.get(resource.name) !== resource.version || this.stale.has(resource.name);
-			if (isDue && !this.isRefused(resource)) upsert.push(resource);
+			if (isDue && !isBarred(resource.name, resource.version)) upsert.push(resource);
 		}
 		// What was asked for by name (endpoints, secrets) goes when Envoy drops what needs it: not under its feet.
-		if (this.wildcard) for (const name of this.sent.keys()) if (!desired.has(name)) remove.push(name);
-		for (const name of this.names) {
+		if (!this.traits.byName) {
+			for (const name of this.sent.keys()) if (!desired.has(name) && !isBarred(name, undefined)) remove.push(name);
+		}
+		if (this.variant === "sotw") return { upsert, remove };
+		for (const name of this.subscription.names) {
 			if (!desired.has(name) && !this.sent.has(name) && !this.missing.has(name)) remove.push(name);
 		}
+		for (const name of this.owed) if (!desired.has(name) && !this.sent.has(name)) remove.push(name);
 		return { upsert, remove };
 	}
 
 	/** Notes a response as sent. */
-	send(nonce: string, upsert: readonly EncodedResource[], remove: readonly string[], now: number): void {
+	send(nonce: string, { upsert, remove }: Difference, serial: number, now: number): void {
 		const changes = new Map<string, string | undefined>();
+		if (this.variant === "sotw") {
+			// The response says all that those before it said, and Envoy answers the last one only.
+			for (const { changes: before } of this.outstanding.values()) for (const change of before) changes.set(...change);
+			this.outstanding.clear();
+		}
 		for (const { name, version } of upsert) {
 			changes.set(name, version);
 			this.sent.set(name, version);
 			this.stale.delete(name);
 			this.missing.delete(name);
+			this.owed.delete(name);
 		}
 		for (const name of remove) {
 			changes.set(name, undefined);
 			this.sent.delete(name);
 			this.stale.delete(name);
-			if (this.names.has(name)) this.missing.add(name);
+			this.owed.delete(name);
+			if (this.subscription.names.has(name)) this.missing.add(name);
 		}
 		this.answered = true;
-		this.outstanding.set(nonce, { nonce, changes, sentAt: now });
+		this.restate = false;
+		this.counts.lastPushAt = now;
+		this.outstanding.set(nonce, { nonce, serial, changes, sentAt: now });
 	}
 
 	/** Takes an ACK. A nonce that is unknown is stale and means nothing. */
-	ack(nonce: string): boolean {
-		const response = this.outstanding.get(nonce);
+	ack(nonce: string, now: number): boolean {
+		const response = this.take(nonce);
 		if (response === undefined) return false;
-		this.outstanding.delete(nonce);
 		this.taken = true;
-		for (const [name, version] of response.changes) {
-			if (version === undefined) this.acked.delete(name);
-			else this.acked.set(name, version);
-			this.refused.delete(name);
-		}
+		this.counts.acks += 1;
+		this.counts.lastAckAt = now;
+		this.counts.lastRoundTripMs = now - response.sentAt;
+		for (const [name, version] of response.changes) this.settle(name, version);
 		return true;
 	}
 
 	/**
 	 * Takes a NACK. Names that Envoy's message holds are quarantined in that version; where it holds none, the response
 	 * is cut in two until one resource is left.
-	 * @param allOrNothing Envoy took nothing of the response and names nothing reliably (scoped routes); otherwise it
-	 * took all but what it names (clusters).
 	 */
-	nack(nonce: string, message: string, allOrNothing: boolean, now: number): void {
-		const response = this.outstanding.get(nonce);
-		if (response === undefined) return;
-		this.outstanding.delete(nonce);
+	nack(nonce: string, message: string, now: number): boolean {
+		const response = this.take(nonce);
+		if (response === undefined) return false;
+		this.counts.nacks += 1;
+		this.counts.lastNackAt = now;
 		const names = [...response.changes.keys()];
-		const named = allOrNothing ? [] : names.filter((name) => mentions(message, name));
-		const guilty = names.length === 1 ? names : named;
-		for (const name of names) {
-			const version = response.changes.get(name);
-			if (version === undefined) {
-				// A removal is not refused for itself; it is tried again with the rest.
-				if (allOrNothing || guilty.length === 0) this.sent.set(name, this.acked.get(name) ?? "");
-				else this.acked.delete(name);
-			} else if (guilty.includes(name)) {
-				this.refused.set(name, { version, message, at: now });
+		const named = this.traits.namesCulprit ? names.filter((name) => mentions(message, name)) : [];
+		const guilty = new Set(names.length === 1 ? names : named);
+		const othersTaken = guilty.size > 0 && isPartial(message);
+		for (const [name, version] of response.changes) {
+			if (guilty.has(name)) {
+				const refusal = { version, message, now, serial: response.serial };
+				this.refused.set(name, refusalOf(this.refused.get(name), refusal));
 				this.forget(name);
-			} else if (allOrNothing || guilty.length === 0) {
-				this.forget(name);
+			} else if (othersTaken) {
+				this.settle(name, version);
 			} else {
-				this.acked.set(name, version);
+				this.forget(name);
+				this.missing.delete(name);
 			}
 		}
-		if (guilty.length === 0) {
+		if (guilty.size === 0) {
 			const middle = Math.ceil(names.length / 2);
 			this.suspects.unshift(names.slice(0, middle), names.slice(middle));
 		}
+		// Not before Envoy has taken something: an empty first answer would tell it that there is nothing.
+		this.restate = this.variant === "sotw" && !this.traits.byName && this.taken && names.length > 0;
+		return true;
 	}
 
-	private forgetAll(name: string): void {
+	/** Whether a response that changes this resource waits for its answer. */
+	isUnderWay(name: string): boolean {
+		return [...this.outstanding.values()].some(({ changes }) => changes.has(name));
+	}
+
+	private take(nonce: string): Outstanding | undefined {
+		const response = this.outstanding.get(nonce);
+		this.outstanding.delete(nonce);
+		return response;
+	}
+
+	private settle(name: string, version: string | undefined): void {
+		if (version === undefined) this.acked.delete(name);
+		else this.acked.set(name, version);
+		if (this.isRefused(name, version)) this.refused.delete(name);
+	}
+
+	/** Envoy does not want the name any more; a wildcard may cover it still, and then Envoy is told whether it does. */
+	private drop(name: string): void {
+		this.missing.delete(name);
+		if (this.subscription.wildcard) {
+			if (this.variant === "sotw") return;
+			this.sent.delete(name);
+			this.owed.add(name);
+			return;
+		}
 		this.sent.delete(name);
 		this.acked.delete(name);
+	}
+
+	private dropUnwanted(): void {
+		for (const name of new Set([...this.sent.keys(), ...this.acked.keys()])) {
+			if (!this.subscription.wants(name)) this.drop(name);
+		}
 	}
 
 	/** Back to what Envoy is known to hold. */
@@ -204,13 +274,4 @@ export class TypeState {
 		if (before === undefined) this.sent.delete(name);
 		else this.sent.set(name, before);
 	}
-}
-
-/** Whether the message names the resource as a whole word: `mcp/a` is not named by `mcp/a.b` nor by `mcp/ab`. */
-function mentions(message: string, name: string): boolean {
-	for (let from = message.indexOf(name); from !== -1; from = message.indexOf(name, from + 1)) {
-		const around = `${message[from - 1] ?? " "}${message[from + name.length] ?? " "}`;
-		if (!/[A-Za-z0-9_./-]/.test(around)) return true;
-	}
-	return false;
 }

@@ -40,14 +40,9 @@ export function encodeResource({ type, name, message }: Resource): EncodedResour
 
 /** Puts resources together. @throws Error where two of one type share a name: such a snapshot is never served. */
 export function createSnapshot(serial: number, parts: Iterable<readonly EncodedResource[]>): Snapshot {
-	const resources = {
-		cluster: new Map<string, EncodedResource>(),
-		endpoints: new Map<string, EncodedResource>(),
-		secret: new Map<string, EncodedResource>(),
-		extension: new Map<string, EncodedResource>(),
-		scope: new Map<string, EncodedResource>(),
-		listener: new Map<string, EncodedResource>(),
-	};
+	const resources = Object.fromEntries(
+		resourceTypes.map((type) => [type, new Map<string, EncodedResource>()] as const),
+	) as Record<ResourceType, Map<string, EncodedResource>>;
 	for (const part of parts) {
 		for (const resource of part) {
 			const ofType = resources[resource.type];

@@ -1,8 +1,8 @@
+import { describeStream, type RefusedResource } from "../ads/describe.ts";
 import type { AdsServer } from "../ads/server.ts";
 import type { Address } from "../ir/model.ts";
 import type { RegistryError } from "../registry/model.ts";
 import type { ServerOutcome } from "../snapshot/builder.ts";
-import { resourceTypes } from "../snapshot/snapshot.ts";
 import type { ApiKeyState } from "../sources/api-key-source.ts";
 import { type CertificateFacts, certificateFacts } from "../sources/certificate.ts";
 import type { CertificateSource } from "../sources/certificate-source.ts";
@@ -65,7 +65,7 @@ export interface EnvoyStatus {
 	readonly pushes: number;
 	readonly bytes: number;
 	/** What this Envoy refuses, in its own words. */
-	readonly refused: readonly { readonly type: string; readonly name: string; readonly message: string }[];
+	readonly refused: readonly RefusedResource[];
 }
 
 export interface StatusDeps {
@@ -124,17 +124,13 @@ export function isReady(ads: AdsServer): boolean {
 }
 
 /** Every connected Envoy. */
-export function envoyStatuses(ads: AdsServer): EnvoyStatus[] {
-	const { snapshot } = ads;
-	return [...ads.streams].map(({ node, connectedAt, sequencer, counts }) => ({
-		id: node?.id ?? "",
-		connectedAt,
-		inSync: snapshot !== undefined && sequencer.isInSync(snapshot),
-		...counts,
-		refused: resourceTypes.flatMap((type) =>
-			[...sequencer.types[type].refused].map(([name, { message }]) => ({ type, name, message })),
-		),
-	}));
+export function envoyStatuses({ streams, snapshot }: AdsServer): EnvoyStatus[] {
+	return [...streams].map((stream) => {
+		const { id, connectedAt, inSync, pushes, bytes, perType, refused } = describeStream(stream, snapshot, Date.now());
+		const sum = (count: "ackCount" | "nackCount") =>
+			Object.values(perType).reduce((total, type) => total + type[count], 0);
+		return { id, connectedAt, inSync, acks: sum("ackCount"), nacks: sum("nackCount"), pushes, bytes, refused };
+	});
 }
 
 /** What an Envoy said when it refused one of these resources. */

@@ -6,7 +6,7 @@ import { resource, server, snapshotOf } from "./resources.ts";
 
 /** An Envoy that asks for all and acknowledges on demand. */
 class Client {
-	readonly sequencer = new Sequencer();
+	readonly sequencer = new Sequencer("delta");
 	now = 1000;
 	pushed: Push[] = [];
 
@@ -21,7 +21,9 @@ class Client {
 		// As Envoy does: a cluster that it gets makes it ask for the cluster's endpoints.
 		for (const push of pushes.filter(({ type }) => type === "cluster")) {
 			this.sequencer.types.endpoints.subscribe(
-				push.upsert.map(({ name }) => name).filter((name) => !this.sequencer.types.endpoints.names.has(name)),
+				push.upsert
+					.map(({ name }) => name)
+					.filter((name) => !this.sequencer.types.endpoints.subscription.names.has(name)),
 				push.remove,
 				{},
 			);
@@ -30,12 +32,13 @@ class Client {
 	}
 
 	ack(type: ResourceType): void {
-		for (const nonce of [...this.sequencer.types[type].outstanding.keys()]) this.sequencer.types[type].ack(nonce);
+		for (const nonce of [...this.sequencer.types[type].outstanding.keys()])
+			this.sequencer.types[type].ack(nonce, this.now);
 	}
 
 	nack(type: ResourceType, message: string): void {
 		const [nonce] = this.sequencer.types[type].outstanding.keys();
-		this.sequencer.types[type].nack(nonce ?? "", message, type === "scope", this.now);
+		this.sequencer.types[type].nack(nonce ?? "", message, this.now);
 	}
 
 	/** Until nothing moves any more, acknowledging everything. */
@@ -241,7 +244,7 @@ describe("Sequencer", () => {
 	it("ignores a stale nonce", () => {
 		const client = connected();
 		client.step(snapshotOf(server("a")));
-		expect(client.sequencer.types.cluster.ack("0.999")).toBe(false);
+		expect(client.sequencer.types.cluster.ack("0.999", client.now)).toBe(false);
 		expect(client.sequencer.types.cluster.acked.size).toBe(0);
 	});
 

@@ -1,5 +1,5 @@
 /** A file of JSON or YAML whose every fault has its place. */
-import { type Fault, jsonPointer } from "./fault.ts";
+import type { Fault } from "./fault.ts";
 import { lineIndex } from "./lines.ts";
 import type { RegistryError } from "./model.ts";
 import { readText } from "./read.ts";
@@ -40,8 +40,6 @@ export function readDocument<T>(
 	const { value, faults } = check(read.value);
 	if (faults.length === 0 && read.faults.length === 0) return { ok: true, value };
 	const tree = read.tree();
-	const placed = faults.map(({ path, at, message }) => {
-		return { offset: locate(tree, path, at), message, pointer: jsonPointer(path) };
-	});
+	const placed = faults.map(({ path, at, ...fault }) => ({ offset: locate(tree, path, at), ...fault }));
 	return failed([...read.faults, ...placed]);
 }

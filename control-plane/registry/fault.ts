@@ -16,6 +16,8 @@ export interface Fault {
 	readonly path: Path;
 	readonly at: "key" | "value";
 	readonly message: string;
+	/** {@link jsonPointer} of the path, where names in it may be shown. */
+	readonly pointer?: string;
 }
 
 /** What a map's keys may be, by the map's path inside of an entry with list indexes as `*`: `endpoints.*`. */

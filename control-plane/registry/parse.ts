@@ -2,7 +2,7 @@
 import { besideWrapper, isMap, type Wrapper, wrapperOf } from "./dialect.ts";
 import { MAX_ERRORS, readDocument } from "./document.ts";
 import { type EntryResult, parseEntry } from "./entry.ts";
-import type { Fault } from "./fault.ts";
+import { type Fault, jsonPointer } from "./fault.ts";
 import type { ParseResult, Server } from "./model.ts";
 import { cutRegistry, readPiece } from "./pieces.ts";
 import { MAX_TEXT } from "./read.ts";
@@ -42,7 +42,7 @@ function check(value: unknown, parse: EntryParser): Checked {
 function parseWith(text: string, file: string, parse: EntryParser): ParseResult {
 	const read = readDocument(text, file, (value) => {
 		const { servers, faults } = check(value, parse);
-		return { value: { servers }, faults };
+		return { value: { servers }, faults: faults.map((fault) => ({ ...fault, pointer: jsonPointer(fault.path) })) };
 	});
 	return read.ok ? { ok: true, registry: read.value } : read;
 }

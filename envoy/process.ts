@@ -29,8 +29,6 @@ export function envoyArgs(options: EnvoyArgs): string[] {
 		"immediate",
 		"--log-level",
 		options.logLevel,
-		// Envoy warns of the `mcp` filter being new at each change of the listener; our documentation says it once.
-		...(["warning", "info"].includes(options.logLevel) ? ["--component-log-level", "misc:error"] : []),
 		// One line for each message, whatever it holds.
 		"--log-format-escaped",
 		"--log-format",

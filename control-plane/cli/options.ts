@@ -85,6 +85,6 @@ export const servingOptions = {
 	"mcp-filter": {
 		type: "boolean",
 		default: true,
-		describe: "Let Envoy read MCP methods and ids; --no-mcp-filter leaves bodies unread",
+		describe: "Let Envoy read MCP methods and ids in bodies below 100 kB; --no-mcp-filter leaves all unread",
 	},
 } as const satisfies Record<string, Options>;

@@ -110,7 +110,7 @@ export interface ListenerIR {
 	/** Host names that are answered for; empty: any. */
 	readonly allowHosts: readonly string[];
 	readonly maxBodyBytes: number;
-	/** Parse MCP requests for access log and error ids (`envoy.filters.http.mcp`, work in progress in Envoy 1.40). */
+	/** Read method, id and tool name in the bodies of MCP requests, for the access log and the ids of errors. */
 	readonly mcpFilter: boolean;
 	/** `-` (stdout), `off`, or a file's path. */
 	readonly accessLog: string;

@@ -1,9 +1,9 @@
 import type { ListenerIR } from "../ir/model.ts";
 import { any, extension, type Json, type Message } from "./message.ts";
-import { apiKeyMetadata } from "./names.ts";
+import { apiKeyMetadata, mcpNamespace } from "./names.ts";
 
-/** Dynamic metadata that Envoy's mcp filter leaves of a request's body. */
-export const mcpMetadata = (path: string): string => `%DYNAMIC_METADATA(envoy.filters.http.mcp:${path})%`;
+/** What a request's body tells, with its type; empty where it was not read. */
+export const mcpMetadata = (key: "method" | "id" | "name"): string => `%DYNAMIC_METADATA(${mcpNamespace}:${key})%`;
 
 /**
  * One JSON line per request, of what is needed to follow it: each further field costs about a microsecond of Envoy's CPU.
@@ -18,9 +18,9 @@ export function accessLog({ accessLog: destination, mcpFilter, apiKeys }: Listen
 		...(apiKeys.length === 0 ? {} : { key: `%DYNAMIC_METADATA(${apiKeyMetadata}:name)%` }),
 		method: "%REQ(:METHOD)%",
 		path: "%PATH(NQ:PATH)%",
-		// 2026-07-28 has both in headers; of older revisions the mcp filter reads them in the body.
+		// 2026-07-28 has both in headers; of older revisions they are read in the body.
 		mcpMethod: `%REQ(mcp-method)%${mcpFilter ? mcpMetadata("method") : ""}`,
-		mcpTool: `%REQ(mcp-name)%${mcpFilter ? mcpMetadata("params:name") : ""}`,
+		mcpTool: `%REQ(mcp-name)%${mcpFilter ? mcpMetadata("name") : ""}`,
 		status: "%RESPONSE_CODE%",
 		durationMs: "%DURATION%",
 		replica: "%UPSTREAM_HOST%",

@@ -3,9 +3,7 @@ import { apiKeyFilters } from "./api-keys.ts";
 import { legacySse } from "./legacy-sse.ts";
 import type { deniedReasons } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
-
-/** Bytes of a body that the mcp filter looks at: method, id and tool name stand near the start. */
-const mcpParseBytes = 65_536;
+import { mcpNamespace } from "./names.ts";
 
 /**
  * The HTTP filters of ordinary requests, in order: refuse, authenticate, answer preflights (with API keys that is done
@@ -16,9 +14,8 @@ export function httpFilters(listener: ListenerIR): Message[] {
 		refusals(listener),
 		...(listener.apiKeys.length === 0 ? [] : apiKeyFilters),
 		cors,
-		// Before the body limit: each sets how much of a body Envoy may hold, and the last one counts.
-		...(listener.mcpFilter ? [mcp] : []),
 		bodyLimit(listener.maxBodyBytes),
+		...(listener.mcpFilter ? [envelopeReader] : []),
 		legacySse,
 		stickySessions,
 		router,
@@ -101,41 +98,55 @@ function escapeRegex(text: string): string {
 /** Counts the bytes of bodies that declare no length; all others stream through untouched. */
 function bodyLimit(maxBytes: number): Message {
 	const config = any("envoy.extensions.filters.http.buffer.v3.Buffer", { max_request_bytes: maxBytes });
-	return unlessHeader("content-length", "envoy.filters.http.buffer", config);
+	return unless(headerMatches("content-length", ".+"), "envoy.filters.http.buffer", config);
 }
 
 /**
- * Reads method, id and tool name out of the body: the greater part of what the gateway costs a request. Requests of
- * 2026-07-28 carry method and name as headers, so their bodies are left unread.
+ * Leaves method, id and tool name of a JSON-RPC request in the metadata, for the access log and the id of errors.
+ * It holds and parses the whole body, so only bodies that declare less than 100 kB are given to it. Requests of
+ * 2026-07-28 have method and name in headers: their bodies are left unread.
  */
-const mcp = unlessHeader(
-	"mcp-method",
-	"envoy.filters.http.mcp",
-	typedStruct("envoy.extensions.filters.http.mcp.v3.Mcp", {
-		traffic_mode: "PASS_THROUGH",
-		max_request_body_size: mcpParseBytes,
+const envelopeReader = unless(
+	{
+		or_matcher: {
+			predicate: [headerMatches("mcp-method", ".+"), { not_matcher: headerMatches("content-length", "[0-9]{1,5}") }],
+		},
+	},
+	"envoy.filters.http.json_to_metadata",
+	any("envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata", {
+		request_rules: {
+			rules: [["method"], ["id"], ["params", "name"]].map((path) => ({
+				selectors: path.map((key) => ({ key })),
+				on_present: { metadata_namespace: mcpNamespace, key: path.at(-1) as string },
+			})),
+			allow_content_types_regex: { regex: "(?i)application/json *(?:;.*)?" },
+		},
 	}),
 );
 
-/** A filter that is left out where the request has the header. */
-function unlessHeader(header: string, name: string, config: Message): Message {
-	const present = {
-		single_predicate: {
-			input: extension(
-				"request-headers",
-				any("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name: header }),
-			),
-			value_match: { safe_regex: { google_re2: {}, regex: ".+" } },
-		},
-	};
+/** A filter that is left out where the request's headers meet the condition. */
+function unless(condition: Message, name: string, config: Message): Message {
 	const skip = extension("skip", any("envoy.extensions.filters.common.matcher.action.v3.SkipFilter"));
 	return extension(
 		name,
 		any("envoy.extensions.common.matching.v3.ExtensionWithMatcher", {
 			extension_config: extension(name, config),
-			xds_matcher: { matcher_list: { matchers: [{ predicate: present, on_match: { action: skip } }] } },
+			xds_matcher: { matcher_list: { matchers: [{ predicate: condition, on_match: { action: skip } }] } },
 		}),
 	);
+}
+
+/** A header's whole value; one that is not there meets nothing. */
+function headerMatches(name: string, regex: string): Message {
+	return {
+		single_predicate: {
+			input: extension(
+				"request-headers",
+				any("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name: name }),
+			),
+			value_match: { safe_regex: { google_re2: {}, regex } },
+		},
+	};
 }
 
 const cors = extension("envoy.filters.http.cors", any("envoy.extensions.filters.http.cors.v3.Cors"));

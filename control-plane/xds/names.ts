@@ -30,6 +30,9 @@ export const apiKeysName = "api-keys";
 /** Dynamic metadata that the filter leaves of a request: `name` of the key, `outcome` if it was refused. */
 export const apiKeyMetadata = "mcp_gateway.api_key";
 
+/** Metadata namespace of what a request's body tells: `method`, `id` and `name`. */
+export const mcpNamespace = "mcp";
+
 /** Response headers that scripts of allowed origins may read. */
 export const exposedHeaders = "mcp-session-id, mcp-protocol-version, www-authenticate, x-request-id";
 

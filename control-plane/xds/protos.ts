@@ -23,6 +23,7 @@ const entryFiles = [
 	"envoy/extensions/filters/http/buffer/v3/buffer.proto",
 	"envoy/extensions/filters/http/cors/v3/cors.proto",
 	"envoy/extensions/filters/http/credential_injector/v3/credential_injector.proto",
+	"envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata.proto",
 	"envoy/extensions/filters/http/rbac/v3/rbac.proto",
 	"envoy/extensions/filters/http/router/v3/router.proto",
 	"envoy/extensions/filters/http/stateful_session/v3/stateful_session.proto",

@@ -24,7 +24,7 @@ async function logged(gateway: Gateway, requestId: string): Promise<Line[]> {
 	return of();
 }
 
-describe("with the mcp filter", () => {
+describe("with bodies read", () => {
 	let gateway: Gateway;
 	beforeAll(async () => {
 		gateway = await startGateway({ registry: { s: { endpoint: `${upstream.url}/mcp` } } });

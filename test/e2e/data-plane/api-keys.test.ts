@@ -4,6 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { keyCounts } from "../../../control-plane/status/key-counts.ts";
+import { apiKeyFilters } from "../../../control-plane/xds/api-keys.ts";
+import { any, extension, type Message } from "../../../control-plane/xds/message.ts";
+import { startEnvoy } from "../../bench/envoy.ts";
+import { staticRoute } from "../../bench/envoy-config.ts";
 import { call as cli } from "../../support/cli.ts";
 import { envoyAdmin } from "../../support/envoy-admin.ts";
 import { eventually, type Gateway, startGateway } from "../../support/gateway.ts";
@@ -289,6 +293,17 @@ describe("a change of the keys", () => {
 		socket.destroy();
 	});
 
+	test("in a file that a placeholder names is taken up on SIGHUP", async () => {
+		const file = join(folder, "frank");
+		const frank = (n: number) => `frank-s3cret-key-012345678${n}`;
+		await writeFile(file, frank(1));
+		await writeKeys({ ...base, frank: `\${file:${file}}` });
+		await eventually("the first key opens", () => opens(frank(1)));
+		await writeFile(file, frank(2));
+		process.kill(gateway.pid, "SIGHUP");
+		await eventually("the second key opens", () => opens(frank(2)));
+	});
+
 	test.each([
 		["faulty", () => writeKeys("alice: short"), "at least 16 characters"],
 		["empty", () => writeKeys(""), "Write a map"],
@@ -325,6 +340,30 @@ test("no key shows anywhere: log, status, config_dump, command lines", async () 
 	for (const [where, text] of Object.entries(shown)) {
 		expect(text.includes("s3cret"), `a key is in ${where}`).toBe(false);
 	}
+});
+
+test("a script that fails lets nothing pass", async () => {
+	const fails = extension(
+		"fails",
+		any("envoy.extensions.filters.http.lua.v3.Lua", {
+			default_source_code: { inline_string: "function envoy_on_request() error() end" },
+		}),
+	);
+	const through = async (filters: readonly Message[]) => {
+		const envoy = await startEnvoy(folder, (port) =>
+			staticRoute(port, upstream.port, join(folder, "access.log"), (manager) => {
+				manager.http_filters.splice(1, 0, ...(filters as { name: string }[]));
+			}),
+		);
+		try {
+			return await send(`http://127.0.0.1:${envoy.port}`, "/server-0", { body: "{}" });
+		} finally {
+			await envoy.close();
+		}
+	};
+	const [, needKey] = apiKeyFilters;
+	expect((await through([fails])).status).toBe(200);
+	expectGatewayError(await through([fails, needKey as Message]), "unauthorized", { server: "server-0" });
 });
 
 test("a gateway with a faulty key file does not start, and says why without the key", async () => {

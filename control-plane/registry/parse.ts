@@ -62,8 +62,11 @@ export interface RegistryParser {
 }
 
 interface Remembered {
-	/** The text it was read from, where the registry could be cut into pieces; else empty. */
-	readonly text: string;
+	/**
+	 * The text it was read from, where the registry could be cut into pieces; else empty. Always a part of the newest
+	 * text: a part of an older one would keep the whole of that in memory.
+	 */
+	text: string;
 	/** Its value: another text of the same value is the same server. */
 	readonly value: string;
 	readonly result: EntryResult;
@@ -90,13 +93,10 @@ function parsePieces(text: string, file: string, memory: Memory): Memory | undef
 	if (pieces === undefined) return undefined;
 	const next = new Map<string, Remembered>();
 	for (const piece of pieces.byId.values()) {
-		// Each time the newest text's: a piece of an older one would keep the whole of that in memory.
 		const own = text.slice(piece.from, piece.to);
-		const before = memory.get(piece.id);
-		const entry =
-			before?.text === own
-				? { text: own, value: before.value, result: before.result }
-				: remember(before, own, piece.id, readPiece(text, piece, pieces.language), undefined);
+		let entry = memory.get(piece.id);
+		if (entry?.text === own) entry.text = own;
+		else entry = remember(entry, own, piece.id, readPiece(text, piece, pieces.language), undefined);
 		if (!entry.result.ok) return undefined;
 		next.set(piece.id, entry);
 	}

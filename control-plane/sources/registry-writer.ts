@@ -97,6 +97,8 @@ function difference(before: Registry | undefined, after: Registry | undefined): 
 		if (was === undefined) added.push(id);
 		else if (was !== server && !isDeepStrictEqual(was, server)) changed.push(id);
 	}
+	// As many as there should be: none is gone.
+	if (old.size + added.length === (after?.servers.size ?? 0)) return { added, changed, removed: [] };
 	const removed = [...old.keys()].filter((id) => after?.servers.has(id) !== true);
 	return { added, changed, removed };
 }

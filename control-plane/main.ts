@@ -6,6 +6,10 @@ import { tokenSource } from "./admin/token.ts";
 import { type AdsServer, startAdsServer } from "./ads/server.ts";
 import { isLoopback, parseAddress } from "./cli/address.ts";
 import { version } from "./cli/version.ts";
+import { askBridges } from "./detection/ask-bridges.ts";
+import { createDetector } from "./detection/detector.ts";
+import { createEntryList } from "./detection/entries.ts";
+import { probeHttp } from "./detection/probe-http.ts";
 import type { BuildContext } from "./ir/build.ts";
 import type { ApiKey, ListenerIR, ListenerTlsIR } from "./ir/model.ts";
 import { unknownServers } from "./registry/api-keys.ts";
@@ -54,15 +58,28 @@ export interface ControlPlane {
 	close(): Promise<void>;
 }
 
+/** So long the first snapshot waits for what is being detected. */
+const firstRoundMs = 3000;
+
 /** Wires the way of the data: source → builder → ADS, with the admin API beside it. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
 	const { log } = options;
 	const bridges = options.bridges.map(parseAddress);
 	const expandDeps: ExpandDeps = { env: process.env, readFile };
+	const detector = createDetector({
+		log,
+		probeHttp: (target, signal) => probeHttp(target, { timeoutMs: 3000, signal }),
+		probeStdio: (server, signal) => askBridges(bridges, server, signal),
+		onChange: () => {
+			if (built !== undefined) build();
+		},
+	});
+	const entriesOf = createEntryList();
 	const context: BuildContext = {
 		expand: (template) => expand(template, expandDeps),
 		readFile,
 		bridges,
+		detection: ({ id }) => detector.detection(id),
 	};
 	const builder = createSnapshotBuilder(
 		[...new Set([...getCACertificates("default"), ...getCACertificates("system")])].join("\n"),
@@ -100,8 +117,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 	const source = await createFileSource({ path: options.registryFile, log });
 	let warned = "";
-	/** Derives everything anew: registry, secrets and API keys as they are now. */
+	let held = false;
+	/** Looks at what entries leave open, then builds. */
 	function rebuild(): void {
+		const { registry } = source.state;
+		if (registry === undefined) return;
+		detector.setEntries(entriesOf(registry, context));
+		// A control plane that starts again must not take servers from an Envoy that has them.
+		if (built !== undefined || detector.detecting === 0) build();
+		else if (!held) {
+			held = true;
+			void detector.firstRound(firstRoundMs).then(build);
+		}
+	}
+	/** Derives everything anew: registry, secrets, findings and API keys as they are now. */
+	function build(): void {
 		const { registry } = source.state;
 		// Before there is a good registry nothing is served at all: not an empty world.
 		if (registry === undefined) return;
@@ -163,11 +193,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			await source.reload();
 			// The same text, but what its placeholders stand for may have changed.
 			if (built === before) rebuild();
+			detector.again();
 		},
 		async close() {
 			unsubscribe();
 			keys?.close();
 			certificates?.close();
+			detector.close();
 			await source.close();
 			await admin.close();
 			await ads.close();

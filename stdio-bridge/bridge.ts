@@ -1,14 +1,16 @@
 import { createServer } from "node:http";
 import { isDeepStrictEqual } from "node:util";
+import { stdioPart } from "../control-plane/registry/model.ts";
 import type { RegistrySource, SourceState } from "../control-plane/sources/registry-source.ts";
 import { requestIdOf, sendError } from "./answer.ts";
 import type { StopTimes } from "./child.ts";
-import type { Expand } from "./command.ts";
+import { type Expand, resolveCommand } from "./command.ts";
 import { startGuard } from "./guard.ts";
 import { handle } from "./handler.ts";
 import { type Listen, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { Pool } from "./pool.ts";
+import { probeStdio } from "./probe.ts";
 import type { Session } from "./session.ts";
 import type { BridgeStatus, Counters, ServerStatus } from "./status.ts";
 
@@ -37,6 +39,9 @@ export interface Bridge {
 	close(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
+/** A probe's bound where the registry sets none to the start of a process. */
+const endlessMs = 600_000;
+
 /** Starts the bridge: Streamable HTTP in front of the stdio servers of a registry. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	const { source, log, env, expand } = options;
@@ -51,6 +56,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	const counters = new Map<string, Counters>();
 	const sessions = new Map<string, Session>();
 	const guard = startGuard(log);
+	const probesEnd = new AbortController();
 	let loaded = false;
 	let closing: Promise<void> | undefined;
 
@@ -66,16 +72,17 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		if (!registry || closing) return;
 		loaded = true;
 		for (const [id, pool] of pools) {
-			const now = registry.servers.get(id);
+			const now = stdioPart(registry.servers.get(id));
 			if (isDeepStrictEqual(now, pool.server)) continue;
 			pools.delete(id);
-			const stays = now?.type === "stdio";
+			const stays = now !== undefined;
 			if (!stays) counters.delete(id);
 			log.info({ server: id }, stays ? "server changed" : "server removed");
 			retire(pool, stays ? "grace" : "quiet");
 		}
-		for (const [id, server] of registry.servers) {
-			if (server.type !== "stdio" || pools.has(id)) continue;
+		for (const [id, entry] of registry.servers) {
+			const server = stdioPart(entry);
+			if (server === undefined || pools.has(id)) continue;
 			const own = counters.get(id) ?? { starts: 0, startFailures: 0, deaths: 0 };
 			counters.set(id, own);
 			const onSessionEnd = (session: Session) => void sessions.delete(session.id);
@@ -90,6 +97,23 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		guardPid: guard.pid,
 		servers: Object.fromEntries([...pools].map(([id, pool]) => [id, serverStatus(pool, retired, counters.get(id))])),
 	});
+
+	const probe = async (id: string, signal: AbortSignal) => {
+		const server = pools.get(id)?.server;
+		if (server === undefined || closing) return undefined;
+		const [label] = server.command;
+		const resolved = await resolveCommand(server, expand, env);
+		if (!resolved.ok) return { tried: [{ what: label, outcome: resolved.problem }] };
+		return probeStdio({
+			command: resolved.command,
+			label,
+			guard,
+			stop,
+			timeoutMs: server.pool.startTimeoutMs || endlessMs,
+			signal: AbortSignal.any([signal, probesEnd.signal]),
+			onStderrLine: (line, pid) => log.info({ server: id, pid, stream: "stderr" }, line),
+		});
+	};
 
 	const server = createServer({ maxHeaderSize: 128 * 1024, keepAlive: true }, (request, response) => {
 		handle(request, response, handlerDeps).catch((error) => {
@@ -111,6 +135,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		session: (id: string) => sessions.get(id),
 		keep: (session: Session) => void sessions.set(session.id, session),
 		status,
+		probe,
 	};
 
 	const address = await listen(server, options.listen).catch(async (error: unknown) => {
@@ -122,6 +147,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 
 	const close = async (graceMs: number) => {
 		unsubscribe();
+		probesEnd.abort();
 		const all = [...pools.values(), ...retired];
 		// The socket stays open meanwhile: calls in flight may need answers from their clients.
 		await Promise.all(all.map((pool) => pool.retire(graceMs, "quiet")));

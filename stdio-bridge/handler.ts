@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isInitializeRequest } from "@modelcontextprotocol/sdk/types.js";
+import type { ProbeResult } from "../control-plane/detection/finding.ts";
 import type { ErrorContext } from "../control-plane/errors/catalogue.ts";
 import { requestIdOf, sendError, sendJson, sendProtocolError } from "./answer.ts";
 import { readBody } from "./body.ts";
@@ -19,6 +20,8 @@ export interface HandlerDeps {
 	session(id: string): Session | undefined;
 	keep(session: Session): void;
 	status(): BridgeStatus;
+	/** Finds out what a server's command speaks, in a process of its own; undefined where there is no such server. */
+	probe(server: string, signal: AbortSignal): Promise<ProbeResult | undefined>;
 }
 
 const parseError = { status: 400, code: -32700 };
@@ -32,7 +35,7 @@ const unsupportedMediaType = { status: 415, code: -32000 };
  */
 export async function handle(request: IncomingMessage, response: ServerResponse, deps: HandlerDeps): Promise<void> {
 	const path = request.url ?? "/";
-	if (path.startsWith("/~bridge/")) return handleOwn(path, response, deps);
+	if (path.startsWith("/~bridge/")) return handleOwn(request, response, deps);
 	const server = /^\/([A-Za-z0-9._-]+)(?:[/?]|$)/.exec(path)?.[1];
 	const context: ErrorContext = { server, requestId: requestIdOf(request) };
 	const pool = server === undefined ? undefined : deps.pool(server);
@@ -57,11 +60,17 @@ export async function handle(request: IncomingMessage, response: ServerResponse,
 	}
 }
 
-function handleOwn(path: string, response: ServerResponse, deps: HandlerDeps): void {
+async function handleOwn(request: IncomingMessage, response: ServerResponse, deps: HandlerDeps): Promise<void> {
+	const path = request.url ?? "/";
+	const probed = /^\/~bridge\/probe\/([A-Za-z0-9._-]+)$/.exec(path)?.[1];
 	if (path === "/~bridge/status") sendJson(response, 200, deps.status());
 	else if (path === "/~bridge/healthz") {
 		const serving = deps.serving();
 		sendJson(response, serving ? 200 : 503, { status: serving ? "ok" : "unavailable" });
+	} else if (probed !== undefined && request.method === "POST" && isJson(request)) {
+		const result = await deps.probe(probed, whileOpen(response));
+		if (result === undefined) sendError(response, "unknown_server", { server: probed });
+		else sendJson(response, 200, result);
 	} else sendError(response, "unknown_server", {});
 }
 
@@ -101,7 +110,7 @@ async function handlePost(
 	context: ErrorContext,
 	deps: HandlerDeps,
 ): Promise<void> {
-	if (!/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "")) {
+	if (!isJson(request)) {
 		return sendProtocolError(response, unsupportedMediaType, {
 			...context,
 			detail: "Content-Type must be application/json.",
@@ -151,11 +160,7 @@ async function openSession(
 		return sendProtocolError(response, invalidParams, { ...context, detail });
 	}
 	if (!deps.serving()) return sendError(response, "server_unavailable", context);
-	const gone = new AbortController();
-	const onClose = () => gone.abort();
-	response.once("close", onClose);
-	const opened = await pool.open(body, id, gone.signal);
-	response.off("close", onClose);
+	const opened = await pool.open(body, id, whileOpen(response));
 	if (opened.ok === "refused") return sendJson(response, 200, opened.answer);
 	if (!opened.ok) return sendError(response, opened.reason, { ...context, detail: opened.detail });
 	const { session, answer } = opened;
@@ -164,6 +169,18 @@ async function openSession(
 	deps.keep(session);
 	const { method = "", headers } = request;
 	await session.begin({ method, headers: toHeaders(headers), body, requestId: context.requestId, response }, answer);
+}
+
+/** No web page of another origin can say so without asking first, and nobody here would allow it. */
+function isJson(request: IncomingMessage): boolean {
+	return /^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "");
+}
+
+/** Aborts when the one who asked has gone. */
+function whileOpen(response: ServerResponse): AbortSignal {
+	const gone = new AbortController();
+	response.once("close", () => gone.abort());
+	return gone.signal;
 }
 
 function sessionIdOf(request: IncomingMessage): string | undefined {

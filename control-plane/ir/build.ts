@@ -1,8 +1,17 @@
 import { isIP } from "node:net";
-import type { HealthCheck, HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
+import { type Detection, detectionProblem, type Finding } from "../detection/finding.ts";
+import type { AutoServer, HealthCheck, HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
 import { headerValueProblem } from "../registry/names.ts";
 import { urlProblem } from "../registry/url.ts";
-import type { Address, HealthCheckIR, ServerIR, UpstreamEndpoint, UpstreamIR, UpstreamTlsIR } from "./model.ts";
+import type {
+	Address,
+	HealthCheckIR,
+	ServerIR,
+	ServingServer,
+	UpstreamEndpoint,
+	UpstreamIR,
+	UpstreamTlsIR,
+} from "./model.ts";
 import { certificateBlocks } from "./pem.ts";
 
 /** What the translation of one server needs beside its entry. */
@@ -13,6 +22,8 @@ export interface BuildContext {
 	readonly readFile: (path: string) => string;
 	/** Addresses of the stdio bridge's workers; empty where none runs. */
 	readonly bridges: readonly Address[];
+	/** What is known of a server whose entry does not say its type. */
+	readonly detection: (server: AutoServer) => Detection;
 }
 
 /** Envoy wants a connect timeout; where the registry says none, an hour stands for it. */
@@ -29,6 +40,8 @@ export function buildServer(server: Server, context: BuildContext): ServerIR {
 				return buildHttp(server, context);
 			case "stdio":
 				return buildStdio(server, context);
+			case "auto":
+				return buildDetected(server, context);
 			case "k8s":
 				throw new Unavailable("entries of type k8s need the Kubernetes part of the gateway, which this version lacks");
 		}
@@ -49,7 +62,8 @@ interface Target {
 	readonly weight: number;
 }
 
-function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
+/** `found`: what detection adds to the entry. A path that the entry says stands. */
+function buildHttp(server: HttpServer, context: BuildContext, found?: Finding): ServingServer {
 	const targets = server.endpoints.map((endpoint, index): Target => {
 		const where = `endpoints[${index}]`;
 		return { url: parseUrl(expanded(endpoint.url, where, context), where), weight: endpoint.weight };
@@ -64,13 +78,14 @@ function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
 	const https = first.url.protocol === "https:";
 	const named = targets.some(({ url }) => needsDns(url));
 	const someonesBalancer = https && named && targets.length === 1;
+	const path = first.url.pathname === "/" ? (found?.path ?? "/") : first.url.pathname;
 	const { healthCheck } = server;
 	const upstream: UpstreamIR = {
 		discovery: named ? "dns" : "eds",
 		endpoints: targets.map(toEndpoint),
 		loadBalancer: server.loadBalancer,
 		connectTimeoutMs: server.timeouts.connectMs === 0 ? endlessMs : server.timeouts.connectMs,
-		...(healthCheck === undefined ? {} : { healthCheck: buildHealthCheck(healthCheck, first.url.pathname) }),
+		...(healthCheck === undefined ? {} : { healthCheck: buildHealthCheck(healthCheck, path) }),
 		...(https ? { tls: buildTls(server, targets, context) } : {}),
 		headers: Object.entries(server.headers).map(([name, value]) => ({
 			name,
@@ -82,8 +97,8 @@ function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
 		state: "serving",
 		upstream,
 		route: {
-			transport: server.transport ?? "streamable-http",
-			path: first.url.pathname,
+			transport: found?.transport === "sse" ? "sse" : (server.transport ?? "streamable-http"),
+			path,
 			requestTimeoutMs: server.timeouts.requestMs,
 			idleTimeoutMs: server.timeouts.idleMs,
 			rewriteHost: (server.hostHeader ?? (https && named ? "rewrite" : "preserve")) === "rewrite",
@@ -93,7 +108,17 @@ function buildHttp(server: HttpServer, context: BuildContext): ServerIR {
 	};
 }
 
-function buildStdio(server: StdioServer, context: BuildContext): ServerIR {
+/** Served as what it was found to be. */
+function buildDetected(server: AutoServer, context: BuildContext): ServerIR {
+	const detection = context.detection(server);
+	const found = detection.state === "found" ? detection.finding : undefined;
+	// What is wrong with the entry itself goes before what was found, which may be nothing for that reason.
+	const http = buildHttp(server.http, context, found);
+	if (detection.state !== "found") throw new Unavailable(detectionProblem(detection));
+	return found?.transport === "stdio" && server.stdio !== undefined ? buildStdio(server.stdio, context) : http;
+}
+
+function buildStdio(server: StdioServer, context: BuildContext): ServingServer {
 	if (context.bridges.length === 0) {
 		throw new Unavailable("stdio servers need the bridge: start `mcp-gateway bridge` and name it with --bridge");
 	}

@@ -34,6 +34,13 @@ function serverOf(kind: Kind, id: string, raw: unknown): { server?: Server; issu
 		const result = entrySchemas.stdio.safeParse(raw);
 		return result.success ? { server: { ...result.data, id }, issues: [] } : { issues: result.error.issues };
 	}
+	if (kind === "auto") {
+		const result = entrySchemas.auto.safeParse(raw);
+		if (!result.success) return { issues: result.error.issues };
+		const { http, stdio } = result.data;
+		const parts = { http: { ...http, id }, ...(stdio !== undefined && { stdio: { ...stdio, id } }) };
+		return { server: { type: "auto", id, ...parts }, issues: [] };
+	}
 	const result = entrySchemas.k8s.safeParse(raw);
 	return result.success ? { server: { ...result.data, id }, issues: [] } : { issues: result.error.issues };
 }

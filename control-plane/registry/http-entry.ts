@@ -230,29 +230,38 @@ export const httpFields = z.strictObject({
 		),
 });
 
+/** The checked keys of an HTTP entry as the model has them. */
+export function toHttp(entry: Omit<z.output<typeof httpFields>, "type"> & { type?: unknown }): Omit<HttpServer, "id"> {
+	const single = entry.endpoint ?? entry.url;
+	const list = entry.endpoints ?? (single === undefined ? [] : [single]);
+	return {
+		type: "http",
+		endpoints: list.map((one) => (typeof one === "string" ? { url: one, weight: 1 } : one)),
+		...((entry.type === "sse" || entry.transport === "sse") && { transport: "sse" as const }),
+		loadBalancer: entry.loadBalancer,
+		headers: entry.headers,
+		...(entry.healthCheck !== undefined && { healthCheck: entry.healthCheck }),
+		timeouts: entry.timeouts ?? DEFAULT_TIMEOUTS,
+		tls: entry.tls ?? DEFAULT_TLS,
+		...(entry.authorization !== undefined && { authorization: entry.authorization }),
+		...(entry.hostHeader !== undefined && { hostHeader: entry.hostHeader }),
+		...(entry.sessionAffinity !== undefined && { sessionAffinity: entry.sessionAffinity }),
+	};
+}
+
+/** Faults of keys taken together. */
+export function checkTogether(
+	{ authorization, headers }: Pick<z.output<typeof httpFields>, "authorization" | "headers">,
+	ctx: z.RefinementCtx,
+) {
+	if (authorization === "pass" && Object.keys(headers).some((name) => name.toLowerCase() === "authorization")) {
+		const message = "is `pass`, but `headers` replaces the client's `Authorization`. Leave out one of them.";
+		ctx.addIssue({ code: "custom", path: ["authorization"], message });
+	}
+}
+
 /** An HTTP entry, parsed into the model (without its id). */
 export const httpEntry = httpFields
-	.superRefine(({ authorization, headers }, ctx) => {
-		if (authorization === "pass" && Object.keys(headers).some((name) => name.toLowerCase() === "authorization")) {
-			const message = "is `pass`, but `headers` replaces the client's `Authorization`. Leave out one of them.";
-			ctx.addIssue({ code: "custom", path: ["authorization"], message });
-		}
-	})
-	.transform((entry): Omit<HttpServer, "id"> => {
-		const single = entry.endpoint ?? entry.url;
-		const list = entry.endpoints ?? (single === undefined ? [] : [single]);
-		return {
-			type: "http",
-			endpoints: list.map((one) => (typeof one === "string" ? { url: one, weight: 1 } : one)),
-			...((entry.type === "sse" || entry.transport === "sse") && { transport: "sse" as const }),
-			loadBalancer: entry.loadBalancer,
-			headers: entry.headers,
-			...(entry.healthCheck !== undefined && { healthCheck: entry.healthCheck }),
-			timeouts: entry.timeouts ?? DEFAULT_TIMEOUTS,
-			tls: entry.tls ?? DEFAULT_TLS,
-			...(entry.authorization !== undefined && { authorization: entry.authorization }),
-			...(entry.hostHeader !== undefined && { hostHeader: entry.hostHeader }),
-			...(entry.sessionAffinity !== undefined && { sessionAffinity: entry.sessionAffinity }),
-		};
-	})
+	.superRefine(checkTogether)
+	.transform(toHttp)
 	.describe("An MCP server that is reached over HTTP.");

@@ -6,7 +6,10 @@ import { didYouMean, suggest } from "./suggest.ts";
 /** An entry as the file has it. */
 export type RawEntry = Readonly<Record<string, unknown>>;
 
-const TYPES: Readonly<Record<string, Kind>> = {
+/** What `type` can say. */
+type NamedKind = Exclude<Kind, "auto">;
+
+const TYPES: Readonly<Record<string, NamedKind>> = {
 	http: "http",
 	"streamable-http": "http",
 	sse: "http",
@@ -14,8 +17,8 @@ const TYPES: Readonly<Record<string, Kind>> = {
 	k8s: "k8s",
 };
 
-/** The keys that say where a server is; an entry has exactly one of them. */
-const PLACE: Readonly<Record<string, Kind>> = {
+/** The keys that say where a server is; an entry has one of them, or without a type an endpoint and a command. */
+const PLACE: Readonly<Record<string, NamedKind>> = {
 	endpoint: "http",
 	endpoints: "http",
 	url: "http",
@@ -23,7 +26,7 @@ const PLACE: Readonly<Record<string, Kind>> = {
 	command: "stdio",
 	chart: "k8s",
 };
-const PLACE_OF: Readonly<Record<Kind, string>> = {
+const PLACE_OF: Readonly<Record<NamedKind, string>> = {
 	http: "`endpoint: http://host:8080/mcp`",
 	stdio: '`cmd: ["program", "argument"]`',
 	k8s: "`chart: name`",
@@ -47,7 +50,7 @@ function usesHttps(raw: RawEntry): boolean {
 }
 
 /** Faults of the keys of an entry of this kind against each other; each key by itself is the schema's matter. */
-function combinationFaults(kind: Kind, raw: RawEntry, places: readonly string[]): Fault[] {
+function combinationFaults(kind: NamedKind, raw: RawEntry, places: readonly string[]): Fault[] {
 	const faults: Fault[] = [];
 	const [first, ...others] = places.filter((key) => PLACE[key] === kind);
 	for (const key of others) {
@@ -73,7 +76,7 @@ function combinationFaults(kind: Kind, raw: RawEntry, places: readonly string[])
 	return faults;
 }
 
-function noPlace(raw: RawEntry, kind: Kind | undefined): Fault[] {
+function noPlace(raw: RawEntry, kind: NamedKind | undefined): Fault[] {
 	// A mistyped key tells more than "nothing is here".
 	const near = kind === undefined ? ALL_KEYS : entryKeys[kind];
 	const mistyped = Object.keys(raw).filter(
@@ -119,11 +122,18 @@ export function kindOf(raw: RawEntry): { readonly kind: Kind | undefined; readon
 	const [first, ...others] = places;
 	if (first === undefined) return { kind: undefined, faults: noPlace(raw, undefined) };
 	const kind = PLACE[first]!;
-	const strange = Object.keys(raw).filter((key) => !entryKeys[kind].includes(key) && ALL_KEYS.includes(key));
+	// `transport` says as much as a type would: there is nothing left to find out.
+	const told = Object.hasOwn(raw, "transport");
+	// An endpoint and a command: the command serves where the endpoint turns out not to.
+	const either = !told && ["http", "stdio"].every((one) => places.some((key) => PLACE[key] === one));
+	const parts = either ? (["http", "stdio"] as const) : [kind];
+	const takes = parts.flatMap((part) => entryKeys[part]);
+	const strange = Object.keys(raw).filter((key) => !takes.includes(key) && ALL_KEYS.includes(key));
 	if (strange.length > 0) {
-		const mixed = others.find((key) => PLACE[key] !== kind) ?? strange[0]!;
+		const mixed = others.find((key) => !parts.some((part) => PLACE[key] === part)) ?? strange[0]!;
 		const message = `\`${first}\` makes this a server of type \`${kind}\`, which has no \`${mixed}\`. Remove one of them.`;
 		return { kind: undefined, faults: [{ path: [mixed], at: "key", message }] };
 	}
-	return { kind, faults: combinationFaults(kind, raw, places) };
+	const faults = parts.flatMap((part) => combinationFaults(part, raw, places));
+	return { kind: either || (kind === "http" && !told) ? "auto" : kind, faults };
 }

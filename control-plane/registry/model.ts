@@ -115,7 +115,26 @@ export interface KubernetesServer {
 	readonly namespace?: string;
 }
 
-export type Server = HttpServer | StdioServer | KubernetesServer;
+/**
+ * A server with an endpoint and without a `type`: detection finds out whether and how it speaks MCP over HTTP, and
+ * otherwise whether its command does. An entry with nothing but a command is a {@link StdioServer} without further ado.
+ */
+export interface AutoServer {
+	readonly type: "auto";
+	readonly id: string;
+	readonly http: HttpServer;
+	readonly stdio?: StdioServer;
+	/** Keys of another tool's file that the gateway does not honour, to be shown to the person. */
+	readonly ignored?: readonly string[];
+}
+
+export type Server = HttpServer | StdioServer | KubernetesServer | AutoServer;
+
+/** The part of a server that a process serves, if it has one. */
+export function stdioPart(server: Server | undefined): StdioServer | undefined {
+	if (server?.type === "stdio") return server;
+	return server?.type === "auto" ? server.stdio : undefined;
+}
 
 /** All servers of a registry, in the order of the file. */
 export interface Registry {

@@ -1,5 +1,6 @@
 /** The one schema of a registry file: the parser, the model's defaults and the editors' JSON Schema come from it. */
 import { z } from "zod";
+import { autoEntry, autoFields } from "./auto-entry.ts";
 import { httpEntry, httpFields } from "./http-entry.ts";
 import { k8sEntry, k8sFields } from "./k8s-entry.ts";
 import type { Server } from "./model.ts";
@@ -9,16 +10,17 @@ import { stdioEntry, stdioFields } from "./stdio-entry.ts";
 export type Kind = Server["type"];
 
 /** The schema of each kind of entry; parses into the model, without the id. */
-export const entrySchemas = { http: httpEntry, stdio: stdioEntry, k8s: k8sEntry } as const;
+export const entrySchemas = { http: httpEntry, stdio: stdioEntry, k8s: k8sEntry, auto: autoEntry } as const;
 
 /** The keys that each kind of entry takes. */
 export const entryKeys: Readonly<Record<Kind, readonly string[]>> = {
 	http: Object.keys(httpFields.shape),
 	stdio: Object.keys(stdioFields.shape),
 	k8s: Object.keys(k8sFields.shape),
+	auto: ["type", ...Object.keys(autoFields.shape)],
 };
 
-const entry = z.union([httpEntry, stdioEntry, k8sEntry]);
+const entry = z.union([httpEntry, stdioEntry, k8sEntry, autoEntry]);
 
 const native = z
 	.object({ $schema: z.string().optional().describe("Address of this schema, for editors; the gateway ignores it.") })

@@ -79,15 +79,18 @@ export const stdioFields = z.strictObject({
 	pool: pool.optional().describe("Bounds of the server's processes."),
 });
 
+/** The checked keys of a stdio entry as the model has them. */
+export function toStdio(entry: Omit<z.output<typeof stdioFields>, "type">): Omit<StdioServer, "id"> {
+	return {
+		type: "stdio",
+		command: entry.cmd ?? [entry.command ?? "", ...(entry.args ?? [])],
+		env: entry.env,
+		...(entry.cwd !== undefined && { cwd: entry.cwd }),
+		pool: entry.pool ?? DEFAULT_POOL,
+	};
+}
+
 /** A stdio entry, parsed into the model (without its id). */
 export const stdioEntry = stdioFields
-	.transform(
-		(entry): Omit<StdioServer, "id"> => ({
-			type: "stdio",
-			command: entry.cmd ?? [entry.command ?? "", ...(entry.args ?? [])],
-			env: entry.env,
-			...(entry.cwd !== undefined && { cwd: entry.cwd }),
-			pool: entry.pool ?? DEFAULT_POOL,
-		}),
-	)
+	.transform(toStdio)
 	.describe("An MCP server that speaks over stdin and stdout; the gateway runs it.");

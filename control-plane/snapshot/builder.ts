@@ -1,3 +1,4 @@
+import type { Detection, Finding } from "../detection/finding.ts";
 import { type BuildContext, buildServer } from "../ir/build.ts";
 import type { ListenerIR, ServerIR } from "../ir/model.ts";
 import type { Registry, Server } from "../registry/model.ts";
@@ -9,6 +10,8 @@ export interface ServerOutcome {
 	readonly server: Server;
 	readonly state: ServerIR["state"];
 	readonly problem?: string;
+	/** How a server whose entry does not say its type was found to be reached. */
+	readonly detected?: Finding;
 }
 
 export interface Built {
@@ -22,6 +25,7 @@ interface Remembered {
 	readonly resources: readonly EncodedResource[];
 	/** The entry alone decides the outcome: no placeholder, no file, whose content may change beside it. */
 	readonly stable: boolean;
+	readonly detection: Detection | undefined;
 }
 
 /**
@@ -35,11 +39,17 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 
 	function entry(server: Server, context: BuildContext): Remembered {
 		const known = remembered.get(server.id);
-		if (known?.server === server && known.stable) return known;
+		const detection = server.type === "auto" ? context.detection(server) : undefined;
+		if (known?.server === server && known.stable && known.detection === detection) return known;
 		const ir = buildServer(server, context);
-		const outcome: ServerOutcome =
-			ir.state === "unavailable" ? { server, state: ir.state, problem: ir.problem } : { server, state: ir.state };
-		return { server, outcome, resources: translateServer(ir).map(encodeResource), stable: isStable(server) };
+		const outcome: ServerOutcome = {
+			server,
+			state: ir.state,
+			...(ir.state === "unavailable" ? { problem: ir.problem } : {}),
+			...(detection?.state === "found" ? { detected: detection.finding } : {}),
+		};
+		const resources = translateServer(ir).map(encodeResource);
+		return { server, outcome, resources, stable: isStable(server), detection };
 	}
 
 	return {
@@ -65,7 +75,9 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 	};
 }
 
-function isStable(server: Server): boolean {
+/** Nothing beside the entry decides what it means: it holds no placeholder and names no file. */
+export function isStable(server: Server): boolean {
+	if (server.type === "auto") return isStable(server.http);
 	if (server.type !== "http") return true;
 	if (server.tls.caFile !== undefined) return false;
 	return ![...server.endpoints.map(({ url }) => url), ...Object.values(server.headers)].some((text) =>

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Address } from "../ir/model.ts";
-import { getJson } from "./http-get.ts";
+import { askJson } from "./http-get.ts";
 
 const bridgeAnswer = z.looseObject({
 	servers: z.record(
@@ -20,7 +20,7 @@ export type BridgeAnswer = z.infer<typeof bridgeAnswer>;
 export async function readBridges(bridges: readonly Address[]): Promise<BridgeAnswer[]> {
 	const answers = await Promise.all(
 		bridges.map((bridge) =>
-			getJson(bridge, "/~bridge/status").then(
+			askJson(bridge, "/~bridge/status").then(
 				(answer) => bridgeAnswer.parse(answer),
 				() => undefined,
 			),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Address } from "../ir/model.ts";
 import { clusterName } from "../xds/names.ts";
-import { getJson } from "./http-get.ts";
+import { askJson } from "./http-get.ts";
 
 /** One replica as Envoy sees it. */
 export interface Replica {
@@ -67,8 +67,8 @@ export async function readHealth(envoyAdmin: Address): Promise<ReadonlyMap<strin
 	const prefix = clusterName("");
 	const filter = `^cluster\\.${prefix}.*\\.(${Object.values(counterNames).join("|")})$`;
 	const [status, counted] = await Promise.all([
-		getJson(envoyAdmin, "/clusters?format=json").then((json) => clusters.parse(json)),
-		getJson(envoyAdmin, `/stats?format=json&usedonly&filter=${encodeURIComponent(filter)}`).then((json) =>
+		askJson(envoyAdmin, "/clusters?format=json").then((json) => clusters.parse(json)),
+		askJson(envoyAdmin, `/stats?format=json&usedonly&filter=${encodeURIComponent(filter)}`).then((json) =>
 			counters.parse(json),
 		),
 	]);

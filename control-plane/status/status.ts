@@ -1,5 +1,6 @@
 import { describeStream, type RefusedResource } from "../ads/describe.ts";
 import type { AdsServer } from "../ads/server.ts";
+import type { Finding } from "../detection/finding.ts";
 import type { Address } from "../ir/model.ts";
 import type { RegistryError } from "../registry/model.ts";
 import type { ServerOutcome } from "../snapshot/builder.ts";
@@ -46,6 +47,8 @@ export interface ServerStatus {
 	 */
 	readonly state: "serving" | "unavailable" | "refused" | "failing";
 	readonly problem?: string;
+	/** How a server whose entry does not say its type was found to be reached. */
+	readonly detected?: Finding;
 	readonly endpoints?: readonly Replica[];
 	/** How often a replica was ejected because connections to it failed, since Envoy has the server. */
 	readonly ejections?: number;
@@ -140,7 +143,7 @@ function refusalOf(envoys: readonly EnvoyStatus[], isMine: (name: string) => boo
 }
 
 function serverStatus(
-	{ server, state, problem }: ServerOutcome,
+	{ server, state, problem, detected }: ServerOutcome,
 	envoys: readonly EnvoyStatus[],
 	health: ReadonlyMap<string, Health> | undefined,
 	bridges: readonly BridgeAnswer[],
@@ -148,13 +151,13 @@ function serverStatus(
 	const mine = new Set([server.id, clusterName(server.id), caSecretName(server.id)]);
 	const ownHeaders = headerSecretName(server.id, "");
 	const refusal = refusalOf(envoys, (name) => mine.has(name) || name.startsWith(ownHeaders));
-	const base = { id: server.id, type: server.type };
+	const base = { id: server.id, type: server.type, ...(detected === undefined ? {} : { detected }) };
 	if (problem !== undefined) return { ...base, state, problem };
 	if (refusal !== undefined) return { ...base, state: "refused", problem: refusal };
 	const served = { ...base, state, ...shownHealth(health?.get(server.id)) };
 	const why = failing(served.endpoints);
 	if (why !== undefined) return { ...served, state: "failing", problem: why };
-	if (server.type !== "stdio") return served;
+	if ((detected?.transport ?? server.type) !== "stdio") return served;
 	const pools = bridges.flatMap(({ servers }) => servers[server.id] ?? []);
 	const sessions = pools.reduce((sum, pool) => sum + pool.sessions, 0);
 	const failure = pools.find(({ lastFailure, processes }) => lastFailure !== undefined && processes.length === 0);

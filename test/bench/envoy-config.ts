@@ -86,7 +86,7 @@ function serving(id: string, port: number): ServingServer {
 	const entry = parsed.ok ? parsed.registry.servers.get(id) : undefined;
 	if (entry === undefined) throw new Error("the bench's registry is faulty");
 	const expand = (value: string) => ({ ok: true as const, value });
-	const server = buildServer(entry, { expand, readFile: () => "", bridges: [] });
+	const server = buildServer(entry, { expand, readFile: () => "", bridges: [], detection: undetected });
 	if (server.state !== "serving") throw new Error(server.problem);
 	return server;
 }
@@ -95,6 +95,8 @@ function serving(id: string, port: number): ServingServer {
 export function endpoint(port: number, path: string): { type: "http"; endpoint: string } {
 	return { type: "http", endpoint: `http://127.0.0.1:${port}${path}` };
 }
+
+const undetected = () => ({ state: "detecting" as const });
 
 function withEndpoints(message: Message, server: ServingServer): Message {
 	const { eds_cluster_config: _, ...rest } = message;

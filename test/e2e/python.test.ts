@@ -21,8 +21,8 @@ beforeAll(async () => {
 	replicas = [...http, ...sse];
 	gateway = await startGateway({
 		registry: {
-			modern: { endpoints: modern.replicas.map(({ url }) => url) },
-			http: { endpoints: http.map(({ url }) => url) },
+			modern: { type: "http", endpoints: modern.replicas.map(({ url }) => url) },
+			http: { type: "http", endpoints: http.map(({ url }) => url) },
 			sse: { type: "sse", endpoints: sse.map(({ url }) => url) },
 			stdio: { cmd: [NODE, join(ROOT, "test/fixtures/stdio/server.ts")] },
 		},

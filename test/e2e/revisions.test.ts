@@ -30,10 +30,10 @@ beforeAll(async () => {
 	recorder = await startRecorder();
 	gateway = await startGateway({
 		registry: {
-			both: { endpoints: both.replicas.map(({ url }) => url) },
-			http: { endpoints: http.map(({ url }) => url) },
+			both: { type: "http", endpoints: both.replicas.map(({ url }) => url) },
+			http: { type: "http", endpoints: http.map(({ url }) => url) },
 			sse: { type: "sse", endpoints: sse.map(({ url }) => url) },
-			recorded: { endpoint: `${recorder.url}/mcp` },
+			recorded: { type: "http", endpoint: `${recorder.url}/mcp` },
 		},
 	});
 });

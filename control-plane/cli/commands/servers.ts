@@ -163,6 +163,11 @@ function absent(name: string, registry: Registry) {
 function target(server: Server): string {
 	if (server.type === "http") return server.endpoints.map(({ url }) => url).join(", ");
 	if (server.type === "stdio") return server.command.join(" ");
+	if (server.type === "auto")
+		return [server.http, server.stdio]
+			.flatMap((part) => part ?? [])
+			.map(target)
+			.join(", else ");
 	return `chart ${server.chart}`;
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TOKEN_VARIABLE, type TokenSource, tokenSource } from "../../admin/token.ts";
+import { describeFinding, findingSchema } from "../../detection/finding.ts";
 import { httpUrl, parseTcp } from "../address.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
@@ -36,6 +37,7 @@ const statusSchema = z.object({
 			type: z.string(),
 			state: z.string(),
 			problem: z.string().nullish(),
+			detected: findingSchema.nullish(),
 			endpoints: z
 				.array(
 					z.object({
@@ -125,13 +127,18 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 	const good = new Set(["ok", "ready", "serving", "running", "healthy", "degraded", "HEALTHY"]);
 	const tone = (state: string) => (good.has(state) ? colours.green(state) : colours.yellow(state));
 	const behind = envoys.filter(({ inSync }) => inSync === false).length;
-	const rows = servers.map(({ id, type, state, problem, endpoints, ejections = 0 }) => {
+	const rows = servers.map(({ id, type, detected, state, problem, endpoints, ejections = 0 }) => {
 		const replicas = (endpoints ?? []).map(({ address, health, reason, requests }) => {
 			const more = reason ?? (requests === 0 ? "no traffic" : undefined);
 			return `${address} ${tone(health)}${more === undefined ? "" : ` (${more})`}`;
 		});
 		const shown = [problem, replicas.join(", "), ejections === 0 ? "" : `ejections so far: ${ejections}`];
-		return [colours.cyan(id), type, tone(state), shown.filter(Boolean).join("; ")];
+		return [
+			colours.cyan(id),
+			detected ? `${type}: ${describeFinding(detected)}` : type,
+			tone(state),
+			shown.filter(Boolean).join("; "),
+		];
 	});
 	const lines = [
 		`Gateway    ${status.ready ? colours.green("ready") : colours.red("not ready")}`,

@@ -15,7 +15,7 @@ let check: ReturnType<typeof openApiChecker>;
 beforeAll(async () => {
 	upstream = await startStateless({ name: "one" });
 	gateway = await startGateway({
-		registry: `# what we have\nfirst:\n  endpoint: ${upstream.url} # on this machine\n`,
+		registry: `# what we have\nfirst:\n  type: http\n  endpoint: ${upstream.url} # on this machine\n`,
 		env: { MCP_GATEWAY_ADMIN_TOKEN: token },
 	});
 	check = openApiChecker((await (await admin("GET", "/openapi.json")).json()) as Parameters<typeof openApiChecker>[0]);
@@ -48,7 +48,7 @@ const call = (id: string) =>
 
 test("what is put is served once the answer to `wait` is there, and gone when it is deleted", async () => {
 	expect((await call("second")).status).toBe(404);
-	const put = await admin("PUT", "/v1/servers/second?wait=10", { endpoint: upstream.url });
+	const put = await admin("PUT", "/v1/servers/second?wait=10", { type: "http", endpoint: upstream.url });
 	expect([put.status, await put.json()]).toEqual([
 		201,
 		{
@@ -62,7 +62,9 @@ test("what is put is served once the answer to `wait` is there, and gone when it
 	]);
 	expect((await call("second")).status).toBe(200);
 	const text = await readFile(gateway.registryFile, "utf8");
-	expect(text).toContain(`# what we have\nfirst:\n  endpoint: ${upstream.url} # on this machine\nsecond:\n`);
+	expect(text).toContain(
+		`# what we have\nfirst:\n  type: http\n  endpoint: ${upstream.url} # on this machine\nsecond:\n`,
+	);
 	const gone = await admin("DELETE", "/v1/servers/second", undefined, { prefer: "wait=10" });
 	expect(await gone.json()).toMatchObject({ removed: ["second"], inSync: true });
 	expect((await call("second")).status).toBe(404);
@@ -71,7 +73,12 @@ test("what is put is served once the answer to `wait` is there, and gone when it
 
 test("a change without `wait` takes effect at once, too", async () => {
 	const etag = String((await admin("GET", "/v1/registry")).headers.get("etag"));
-	const patch = await admin("PATCH", "/v1/registry", { third: { endpoint: upstream.url } }, { "if-match": etag });
+	const patch = await admin(
+		"PATCH",
+		"/v1/registry",
+		{ third: { type: "http", endpoint: upstream.url } },
+		{ "if-match": etag },
+	);
 	expect(patch.status).toBe(200);
 	await eventually("the new server is served", async () => (await call("third")).status === 200);
 	const conflict = await admin("PATCH", "/v1/registry", { third: null }, { "if-match": etag });
@@ -81,7 +88,7 @@ test("a change without `wait` takes effect at once, too", async () => {
 
 test("a server whose secret is missing is in force and unavailable", async () => {
 	// biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of the registry
-	const entry = { endpoint: "http://127.0.0.1:1", headers: { a: "${NOT_SET_HERE}" } };
+	const entry = { type: "http", endpoint: "http://127.0.0.1:1", headers: { a: "${NOT_SET_HERE}" } };
 	const put = await admin("PUT", "/v1/servers/broken?wait=10", entry);
 	expect(await put.json()).toMatchObject({ added: ["broken"], inSync: true });
 	expect(await (await admin("GET", "/v1/servers/broken")).json()).toMatchObject({ state: "unavailable" });

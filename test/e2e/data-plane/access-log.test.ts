@@ -27,7 +27,7 @@ async function logged(gateway: Gateway, requestId: string): Promise<Line[]> {
 describe("with bodies read", () => {
 	let gateway: Gateway;
 	beforeAll(async () => {
-		gateway = await startGateway({ registry: { s: { endpoint: `${upstream.url}/mcp` } } });
+		gateway = await startGateway({ registry: { s: { type: "http", endpoint: `${upstream.url}/mcp` } } });
 	});
 	afterAll(() => gateway?.stop());
 
@@ -89,7 +89,10 @@ describe("with bodies read", () => {
 describe("with --no-mcp-filter", () => {
 	let gateway: Gateway;
 	beforeAll(async () => {
-		gateway = await startGateway({ registry: { s: { endpoint: `${upstream.url}/mcp` } }, args: ["--no-mcp-filter"] });
+		gateway = await startGateway({
+			registry: { s: { type: "http", endpoint: `${upstream.url}/mcp` } },
+			args: ["--no-mcp-filter"],
+		});
 	});
 	afterAll(() => gateway?.stop());
 

@@ -49,10 +49,10 @@ beforeAll(async () => {
 		args: ["--api-key-file", keyFile, "--envoy-log-level", "info"],
 		env: { CAROL: carol, MCP_GATEWAY_API_KEYS: `dave: ${dave}` },
 		registry: {
-			s: { endpoint },
-			other: { endpoint },
-			bare: { endpoint, authorization: "remove" },
-			own: { endpoint, headers: { Authorization: "Bearer upstream-token", "X-Api-Key": "upstream-key" } },
+			s: { type: "http", endpoint },
+			other: { type: "http", endpoint },
+			bare: { type: "http", endpoint, authorization: "remove" },
+			own: { type: "http", endpoint, headers: { Authorization: "Bearer upstream-token", "X-Api-Key": "upstream-key" } },
 		},
 	});
 });

@@ -14,11 +14,11 @@ beforeAll(async () => {
 	gateway = await startGateway({
 		args: ["--concurrency", String(WORKERS)],
 		registry: {
-			rr: { endpoints: urls },
-			rrAll: { endpoints: urls },
-			weighted: { endpoints: [{ url: a, weight: 3 }, { url: b }] },
-			least: { endpoints: [a, b], loadBalancer: "least-request" },
-			random: { endpoints: [a, b, c], loadBalancer: "random" },
+			rr: { type: "http", endpoints: urls },
+			rrAll: { type: "http", endpoints: urls },
+			weighted: { type: "http", endpoints: [{ url: a, weight: 3 }, { url: b }] },
+			least: { type: "http", endpoints: [a, b], loadBalancer: "least-request" },
+			random: { type: "http", endpoints: [a, b, c], loadBalancer: "random" },
 		},
 	});
 });

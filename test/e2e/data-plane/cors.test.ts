@@ -11,8 +11,8 @@ beforeAll(async () => {
 	gateway = await startGateway({
 		args: ["--allow-origin", "https://app.example", "--allow-origin", "https://b.example:8443"],
 		registry: {
-			s: { endpoint: `${upstream.url}/mcp` },
-			refused: { endpoint: `http://127.0.0.1:${await freePort()}/mcp` },
+			s: { type: "http", endpoint: `${upstream.url}/mcp` },
+			refused: { type: "http", endpoint: `http://127.0.0.1:${await freePort()}/mcp` },
 		},
 	});
 });

@@ -19,10 +19,13 @@ beforeAll(async () => {
 	gateway = await startGateway({
 		args: ["--max-body", String(MAX_BODY), "--allow-host", "gateway.example", "--allow-host", "127.0.0.1"],
 		registry: {
-			s: { endpoint: `${upstream.url}/mcp` },
-			refused: { endpoint: `http://127.0.0.1:${await freePort()}/mcp` },
-			down: { endpoints: [`http://127.0.0.1:${await freePort()}/`, `http://127.0.0.1:${await freePort()}/`] },
-			garbage: { endpoint: `http://127.0.0.1:${port}/mcp` },
+			s: { type: "http", endpoint: `${upstream.url}/mcp` },
+			refused: { type: "http", endpoint: `http://127.0.0.1:${await freePort()}/mcp` },
+			down: {
+				type: "http",
+				endpoints: [`http://127.0.0.1:${await freePort()}/`, `http://127.0.0.1:${await freePort()}/`],
+			},
+			garbage: { type: "http", endpoint: `http://127.0.0.1:${port}/mcp` },
 			kube: { type: "k8s", chart: "github-server", replicas: 2, namespace: "mcp" },
 		},
 	});

@@ -93,7 +93,7 @@ describe("the mcp check", () => {
 		const registry = Object.entries(urls).flatMap(([id, endpoint]) =>
 			["ping", "discover"].map((method) => [
 				`${id}-${method}`,
-				{ endpoint, ...(id === "sse" ? { transport: "sse" } : {}), healthCheck: { method, ...quick } },
+				{ type: "http", endpoint, ...(id === "sse" ? { transport: "sse" } : {}), healthCheck: { method, ...quick } },
 			]),
 		);
 		const gateway = await gatewayFor(Object.fromEntries(registry));
@@ -113,6 +113,7 @@ describe("the mcp check", () => {
 		const upstream = await recorder({ reply: { status: 401 } });
 		const { host } = new URL(upstream.url);
 		const at = (path: string, method: string) => ({
+			type: "http",
 			endpoint: upstream.url + path,
 			headers: { Authorization: "Bearer hunter2" },
 			healthCheck: { type: "mcp", method, interval: "1m" },
@@ -158,8 +159,11 @@ describe("the mcp check", () => {
 		};
 		const upstream = await recorder({ reply: ({ target }) => replies[target.slice(1)] });
 		const healthCheck = { type: "mcp", interval: "100ms", timeout: "500ms" };
-		const entries = Object.keys(replies).map((name) => [name, { endpoint: `${upstream.url}/${name}`, healthCheck }]);
-		const refused = { endpoint: `http://127.0.0.1:${await freePort()}/mcp`, healthCheck };
+		const entries = Object.keys(replies).map((name) => [
+			name,
+			{ type: "http", endpoint: `${upstream.url}/${name}`, healthCheck },
+		]);
+		const refused = { type: "http", endpoint: `http://127.0.0.1:${await freePort()}/mcp`, healthCheck };
 		const gateway = await gatewayFor({ ...Object.fromEntries(entries), "bad-refused": refused });
 		for (const name of [...Object.keys(replies), "bad-refused"]) {
 			const wanted = name.startsWith("bad") ? "unhealthy" : "healthy";
@@ -193,7 +197,7 @@ describe("the http check", () => {
 			},
 		});
 		const healthCheck = { path: "/healthz", interval: "100ms", unhealthyThreshold: 3 };
-		const gateway = await gatewayFor({ s: { endpoint: `${upstream.url}/mcp`, healthCheck } });
+		const gateway = await gatewayFor({ s: { type: "http", endpoint: `${upstream.url}/mcp`, healthCheck } });
 		await eventually("it is healthy", async () => (await healthOf(gateway, "s"))[0] === "healthy");
 		expect(upstream.requests[0]).toMatchObject({ method: "GET", target: "/healthz" });
 		expect(upstream.requests[0]?.headers.host).toBe(new URL(upstream.url).host);
@@ -224,6 +228,7 @@ describe("the http check", () => {
 		});
 		const { port } = upstream.address() as AddressInfo;
 		const at = (host: string, tls: object, type = "mcp") => ({
+			type: "http",
 			endpoint: `https://${host}:${port}/mcp`,
 			tls,
 			healthCheck: { type, ...quick },
@@ -232,7 +237,7 @@ describe("the http check", () => {
 			address: at("127.0.0.1", { caFile }),
 			name: at("localhost", { caFile }, "http"),
 			resolved: at("mcp.localhost", { caFile }),
-			plain: { endpoint: `http://mcp.localhost:${port}/mcp`, healthCheck: quick },
+			plain: { type: "http", endpoint: `http://mcp.localhost:${port}/mcp`, healthCheck: quick },
 			stranger: at("127.0.0.1", {}),
 		});
 		for (const id of ["address", "name", "resolved", "plain"]) {
@@ -255,26 +260,26 @@ describe("servers with checks", () => {
 	test("are served after the first check; a silent replica holds up neither its neighbours nor other servers", async () => {
 		const [alive, silent] = await Promise.all([recorder(), recorder({ reply: { hang: true } })]);
 		const dead = `http://127.0.0.1:${await freePort()}/mcp`;
-		const gateway = await gatewayFor({ first: { endpoint: `${alive.url}/mcp` } });
+		const gateway = await gatewayFor({ first: { type: "http", endpoint: `${alive.url}/mcp` } });
 		const served = (id: string) =>
 			eventually(`${id} is served`, async () => (await send(gateway.url, `/${id}`, toolCall("x"))).status === 200);
 		await gateway.writeRegistry({
-			first: { endpoint: `${alive.url}/mcp` },
-			one: { endpoint: `${alive.url}/mcp`, healthCheck: slow },
-			"dead-first": { endpoints: [dead, `${alive.url}/mcp`], healthCheck: slow },
+			first: { type: "http", endpoint: `${alive.url}/mcp` },
+			one: { type: "http", endpoint: `${alive.url}/mcp`, healthCheck: slow },
+			"dead-first": { type: "http", endpoints: [dead, `${alive.url}/mcp`], healthCheck: slow },
 		});
 		await Promise.all([served("one"), served("dead-first")]);
 		await gateway.writeRegistry({
-			first: { endpoint: `${alive.url}/mcp` },
-			silent: { endpoint: `${silent.url}/mcp`, healthCheck: slow },
-			next: { endpoint: `${alive.url}/mcp`, healthCheck: slow },
-			plain: { endpoint: `${alive.url}/mcp` },
+			first: { type: "http", endpoint: `${alive.url}/mcp` },
+			silent: { type: "http", endpoint: `${silent.url}/mcp`, healthCheck: slow },
+			next: { type: "http", endpoint: `${alive.url}/mcp`, healthCheck: slow },
+			plain: { type: "http", endpoint: `${alive.url}/mcp` },
 		});
 		await Promise.all([served("next"), served("plain"), served("first")]);
 		// The silent one is still not warm; what is added now must not wait for it.
 		await gateway.writeRegistry({
-			silent: { endpoint: `${silent.url}/mcp`, healthCheck: slow },
-			later: { endpoint: `${alive.url}/mcp`, healthCheck: slow },
+			silent: { type: "http", endpoint: `${silent.url}/mcp`, healthCheck: slow },
+			later: { type: "http", endpoint: `${alive.url}/mcp`, healthCheck: slow },
 		});
 		await served("later");
 	}, 30_000);
@@ -296,7 +301,7 @@ describe("servers with checks", () => {
 	test("a dead replica is found without traffic, and its return too", async () => {
 		const [a, b] = await Promise.all([recorder(), startRecorder()]);
 		const gateway = await gatewayFor({
-			s: { endpoints: [`${a.url}/mcp`, `${b.url}/mcp`], healthCheck: { type: "mcp", interval: "200ms" } },
+			s: { type: "http", endpoints: [`${a.url}/mcp`, `${b.url}/mcp`], healthCheck: { type: "mcp", interval: "200ms" } },
 		});
 		await eventually("both are healthy", async () => String(await healthOf(gateway, "s")) === "healthy,healthy");
 		await b.close();
@@ -316,7 +321,9 @@ describe("passive ejection", () => {
 
 	test("all replicas dead: 503 with the reason, told in the status; one that returns serves", async () => {
 		const [a, b] = [await freePort(), await freePort()];
-		const gateway = await gatewayFor({ s: { endpoints: [a, b].map((port) => `http://127.0.0.1:${port}/mcp`) } });
+		const gateway = await gatewayFor({
+			s: { type: "http", endpoints: [a, b].map((port) => `http://127.0.0.1:${port}/mcp`) },
+		});
 		let answer = await send(gateway.url, "/s", toolCall("x"));
 		await eventually("nobody is left", async () => {
 			answer = await send(gateway.url, "/s", toolCall("x", 7));

@@ -33,7 +33,10 @@ beforeEach(() => {
 	upstream.reply({ body: "{}" });
 });
 
-const registry = () => ({ s: { endpoint: `${upstream.url}/mcp` }, mcp: { endpoint: replica.url } });
+const registry = () => ({
+	s: { type: "http", endpoint: `${upstream.url}/mcp` },
+	mcp: { type: "http", endpoint: replica.url },
+});
 
 /** Replaces a file as certbot and Kubernetes do. */
 function replace(file: string, text: string): void {

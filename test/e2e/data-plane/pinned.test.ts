@@ -12,7 +12,10 @@ beforeAll(async () => {
 	upstreams = await Promise.all([startRecorder(), startRecorder()]);
 	const endpoints = upstreams.map(({ url }) => `${url}/mcp`);
 	gateway = await startGateway({
-		registry: { s: { endpoints }, impatient: { endpoints, timeouts: { request: "300ms" } } },
+		registry: {
+			s: { type: "http", endpoints },
+			impatient: { type: "http", endpoints, timeouts: { request: "300ms" } },
+		},
 	});
 });
 afterAll(async () => {

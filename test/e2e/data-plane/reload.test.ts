@@ -13,7 +13,7 @@ let base: Record<string, object>;
 
 beforeAll(async () => {
 	upstream = await startRecorder({ reply: ({ target }) => ({ body: target }) });
-	base = { steady: { endpoint: `${upstream.url}/steady` } };
+	base = { steady: { type: "http", endpoint: `${upstream.url}/steady` } };
 	gateway = await startGateway({ registry: base });
 });
 afterAll(async () => {
@@ -25,7 +25,7 @@ afterEach(async () => {
 	await served("/steady", "/steady");
 });
 
-const at = (path: string) => ({ endpoint: `${upstream.url}${path}` });
+const at = (path: string) => ({ type: "http", endpoint: `${upstream.url}${path}` });
 
 /** Waits until a target is answered by the upstream's path, or not served any more. */
 async function served(target: string, path: string | 404, timeoutMs = 3000, url = gateway.url): Promise<void> {
@@ -113,11 +113,20 @@ describe("faults", () => {
 	});
 
 	test.each([
-		["a name that cannot be resolved", { endpoint: "http://no-such-name.invalid:8080/mcp" }],
-		["a variable that is missing", { endpoint: "http://127.0.0.1:1/", headers: { "X-Key": "${GW_TEST_MISSING}" } }],
-		["a CA file that is missing", { endpoint: "https://127.0.0.1:1/", tls: { caFile: "/nowhere/ca.pem" } }],
+		["a name that cannot be resolved", { type: "http", endpoint: "http://no-such-name.invalid:8080/mcp" }],
+		[
+			"a variable that is missing",
+			{ type: "http", endpoint: "http://127.0.0.1:1/", headers: { "X-Key": "${GW_TEST_MISSING}" } },
+		],
+		[
+			"a CA file that is missing",
+			{ type: "http", endpoint: "https://127.0.0.1:1/", tls: { caFile: "/nowhere/ca.pem" } },
+		],
 		["a program that does not exist", { cmd: ["/nowhere/mcp-server"] }],
-		["a replica that nobody can reach", { endpoint: "http://192.0.2.1:8080/mcp", healthCheck: { interval: "1s" } }],
+		[
+			"a replica that nobody can reach",
+			{ type: "http", endpoint: "http://192.0.2.1:8080/mcp", healthCheck: { interval: "1s" } },
+		],
 	])("%s harms no other, and a neighbour of the same write is served within 2 s", async (_what, bad) => {
 		await gateway.writeRegistry({ before: at("/b"), bad, ...base, after: at("/a"), steady: at("/changed") });
 		await Promise.all([

@@ -16,11 +16,11 @@ beforeAll(async () => {
 	const [a, b] = upstreams.map(({ url }) => `${url}/mcp`);
 	gateway = await startGateway({
 		registry: {
-			single: { endpoint: a },
-			half: { endpoints: [a, `http://127.0.0.1:${nobody}/mcp`] },
-			both: { endpoints: [a, b] },
-			other: { endpoints: [b, a] },
-			deaf: { endpoints: [`http://127.0.0.1:${deaf.port}/mcp`, b] },
+			single: { type: "http", endpoint: a },
+			half: { type: "http", endpoints: [a, `http://127.0.0.1:${nobody}/mcp`] },
+			both: { type: "http", endpoints: [a, b] },
+			other: { type: "http", endpoints: [b, a] },
+			deaf: { type: "http", endpoints: [`http://127.0.0.1:${deaf.port}/mcp`, b] },
 		},
 	});
 });

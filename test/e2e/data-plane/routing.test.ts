@@ -14,13 +14,17 @@ beforeAll(async () => {
 			host,
 		]),
 		registry: {
-			root: { endpoint: upstream.url },
-			plain: { endpoint: `${upstream.url}/mcp` },
-			slash: { endpoint: `${upstream.url}/mcp/` },
-			deep: { endpoint: `${upstream.url}/a/b%2Fc/d` },
-			"Odd.id_-1": { endpoint: `${upstream.url}/odd` },
-			rewrite: { endpoint: `${upstream.url}/mcp`, hostHeader: "rewrite" },
-			set: { endpoint: `${upstream.url}/mcp`, headers: { Authorization: "Bearer ours", "X-Team": "blue" } },
+			root: { type: "http", endpoint: upstream.url },
+			plain: { type: "http", endpoint: `${upstream.url}/mcp` },
+			slash: { type: "http", endpoint: `${upstream.url}/mcp/` },
+			deep: { type: "http", endpoint: `${upstream.url}/a/b%2Fc/d` },
+			"Odd.id_-1": { type: "http", endpoint: `${upstream.url}/odd` },
+			rewrite: { type: "http", endpoint: `${upstream.url}/mcp`, hostHeader: "rewrite" },
+			set: {
+				type: "http",
+				endpoint: `${upstream.url}/mcp`,
+				headers: { Authorization: "Bearer ours", "X-Team": "blue" },
+			},
 		},
 	});
 });

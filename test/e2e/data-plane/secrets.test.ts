@@ -19,10 +19,10 @@ beforeAll(async () => {
 		env: { GW_TEST_TOKEN: TOKEN },
 		args: ["--envoy-log-level", "info"],
 		registry: {
-			s: { endpoint: `${upstream.url}/mcp`, headers },
-			refused: { endpoint: `http://127.0.0.1:${await freePort()}/mcp`, headers },
-			missing: { endpoint: `${upstream.url}/mcp`, headers: { "X-Key": "${GW_TEST_MISSING}" } },
-			plain: { endpoint: `${upstream.url}/mcp` },
+			s: { type: "http", endpoint: `${upstream.url}/mcp`, headers },
+			refused: { type: "http", endpoint: `http://127.0.0.1:${await freePort()}/mcp`, headers },
+			missing: { type: "http", endpoint: `${upstream.url}/mcp`, headers: { "X-Key": "${GW_TEST_MISSING}" } },
+			plain: { type: "http", endpoint: `${upstream.url}/mcp` },
 		},
 	});
 });

@@ -17,8 +17,8 @@ beforeAll(async () => {
 	replicas = await Promise.all(["a", "b", "c"].map((name) => startMcpServer({ name })));
 	asking = await Promise.all([startConformanceServer(), startConformanceServer()]);
 	registry = {
-		s: { endpoints: replicas.map(({ url }) => url) },
-		asking: { endpoints: asking.map(({ url }) => url) },
+		s: { type: "http", endpoints: replicas.map(({ url }) => url) },
+		asking: { type: "http", endpoints: asking.map(({ url }) => url) },
 	};
 	gateway = await startGateway({ registry, args: ["--listen", `127.0.0.1:${await freePort()}`] });
 });

@@ -12,9 +12,9 @@ beforeAll(async () => {
 	upstream = await startRecorder();
 	gateway = await startGateway({
 		registry: {
-			s: { endpoint: `${upstream.url}/mcp` },
-			limited: { endpoint: `${upstream.url}/mcp`, timeouts: { request: "300ms" } },
-			idle: { endpoint: `${upstream.url}/mcp`, timeouts: { idle: "300ms" } },
+			s: { type: "http", endpoint: `${upstream.url}/mcp` },
+			limited: { type: "http", endpoint: `${upstream.url}/mcp`, timeouts: { request: "300ms" } },
+			idle: { type: "http", endpoint: `${upstream.url}/mcp`, timeouts: { idle: "300ms" } },
 		},
 	});
 });

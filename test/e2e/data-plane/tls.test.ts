@@ -26,7 +26,11 @@ beforeAll(async () => {
 	});
 	await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
 	const { port } = upstream.address() as AddressInfo;
-	const at = (host: string, tls?: object) => ({ endpoint: `https://${host}:${port}/mcp`, ...(tls ? { tls } : {}) });
+	const at = (host: string, tls?: object) => ({
+		type: "http",
+		endpoint: `https://${host}:${port}/mcp`,
+		...(tls ? { tls } : {}),
+	});
 	gateway = await startGateway({
 		registry: {
 			address: at("127.0.0.1", { caFile }),
@@ -37,7 +41,7 @@ beforeAll(async () => {
 			renamed: at("127.0.0.1", { caFile, serverName: "localhost" }),
 			misnamed: at("127.0.0.1", { caFile, serverName: "other.example" }),
 			broken: at("127.0.0.1", { caFile: import.meta.filename }),
-			plain: { endpoint: `http://127.0.0.1:${port}/mcp` },
+			plain: { type: "http", endpoint: `http://127.0.0.1:${port}/mcp` },
 		},
 	});
 });

@@ -75,6 +75,7 @@ export function setupEach(variant: Variant, more: Partial<AdsServerOptions> = {}
 				expand: (template: string) => expand(template, { env: { TOKEN: "feature-secret" }, readFile: () => "" }),
 				readFile: () => testRoots,
 				bridges: [],
+				detection: () => ({ state: "detecting" as const }),
 			};
 			server.setSnapshot(builder.build(parsed.registry, testListener, context).snapshot);
 		},

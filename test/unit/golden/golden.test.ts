@@ -27,6 +27,7 @@ const context = {
 	expand: (template: string) => expand(template, { env: { TOKEN: "golden-secret" }, readFile: () => "from-a-file\n" }),
 	readFile: () => testRoots,
 	bridges: [{ path: "/run/gateway/bridge-0.sock" }, { host: "127.0.0.1", port: 7000 }],
+detection: () => ({ state: "detecting" as const }),
 };
 
 function golden(name: string, value: unknown): void {

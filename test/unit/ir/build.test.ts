@@ -15,6 +15,7 @@ function build(entry: object, env: Record<string, string> = {}): ServerIR {
 			throw new Error(`${path} cannot be read`);
 		},
 		bridges: [{ path: "/run/b.sock" }],
+		detection: () => ({ state: "detecting" as const }),
 	});
 }
 
@@ -31,7 +32,7 @@ describe("buildServer", () => {
 		["https://127.0.0.1/mcp", "/mcp", 443],
 		["http://[::1]:5/a/b/", "/a/b/", 5],
 	])("%s has path %s and port %i", (endpoint, path, port) => {
-		const { route, upstream } = serving({ endpoint });
+		const { route, upstream } = serving({ type: "http", endpoint });
 		expect(route.path).toBe(path);
 		expect(upstream.endpoints[0]?.address).toMatchObject({ port });
 	});
@@ -43,7 +44,7 @@ describe("buildServer", () => {
 		["https://10.0.0.1/", "eds", false, true],
 		["https://api.example.com/mcp", "dns", true, false],
 	])("%s: discovery %s, Host rewritten %s, pinned %s", (endpoint, discovery, rewriteHost, sessionAffinity) => {
-		const { route, upstream } = serving({ endpoint });
+		const { route, upstream } = serving({ type: "http", endpoint });
 		expect({
 			discovery: upstream.discovery,
 			rewriteHost: route.rewriteHost,
@@ -57,6 +58,7 @@ describe("buildServer", () => {
 
 	it("does what the entry says where it says so", () => {
 		const { route } = serving({
+			type: "http",
 			endpoint: "https://api.example.com/mcp",
 			hostHeader: "preserve",
 			sessionAffinity: true,
@@ -65,22 +67,25 @@ describe("buildServer", () => {
 	});
 
 	it("sends SNI for a name, none for an address, each its own for several names", () => {
-		expect(serving({ endpoint: "https://a.example/" }).upstream.tls).toEqual({
+		expect(serving({ type: "http", endpoint: "https://a.example/" }).upstream.tls).toEqual({
 			verify: true,
 			names: ["a.example"],
 			sni: "a.example",
 		});
-		expect(serving({ endpoint: "https://10.0.0.1/" }).upstream.tls).toEqual({ verify: true, names: ["10.0.0.1"] });
-		expect(serving({ endpoints: ["https://a.example/", "https://b.example/"] }).upstream.tls).toEqual({
+		expect(serving({ type: "http", endpoint: "https://10.0.0.1/" }).upstream.tls).toEqual({
+			verify: true,
+			names: ["10.0.0.1"],
+		});
+		expect(serving({ type: "http", endpoints: ["https://a.example/", "https://b.example/"] }).upstream.tls).toEqual({
 			verify: true,
 			names: ["a.example", "b.example"],
 		});
 	});
 
 	it("turns a connect timeout of 0 into a very long one: Envoy knows no other off", () => {
-		expect(serving({ endpoint: "http://10.0.0.1/", timeouts: { connect: 0 } }).upstream.connectTimeoutMs).toBe(
-			3_600_000,
-		);
+		expect(
+			serving({ type: "http", endpoint: "http://10.0.0.1/", timeouts: { connect: 0 } }).upstream.connectTimeoutMs,
+		).toBe(3_600_000);
 	});
 
 	it("sends a stdio server to the bridge under its id", () => {
@@ -92,14 +97,26 @@ describe("buildServer", () => {
 
 	/* biome-ignore-start lint/suspicious/noTemplateCurlyInString: placeholders of the registry */
 	it.each([
-		["a variable that is not set", { endpoint: "http://10.0.0.1/", headers: { a: "${MISSING}" } }, "MISSING"],
-		["a URL that is none when filled in", { endpoint: "${URL}" }, "endpoints[0]"],
-		["credentials in the filled-in URL", { endpoint: "${CREDENTIALS}" }, "endpoints[0]"],
-		["a header that would become two", { endpoint: "http://10.0.0.1/", headers: { a: "${TWO}" } }, "headers.a"],
-		["endpoints that differ when filled in", { endpoints: ["${ONE}", "${OTHER}"] }, "share the scheme and the path"],
+		[
+			"a variable that is not set",
+			{ type: "http", endpoint: "http://10.0.0.1/", headers: { a: "${MISSING}" } },
+			"MISSING",
+		],
+		["a URL that is none when filled in", { type: "http", endpoint: "${URL}" }, "endpoints[0]"],
+		["credentials in the filled-in URL", { type: "http", endpoint: "${CREDENTIALS}" }, "endpoints[0]"],
+		[
+			"a header that would become two",
+			{ type: "http", endpoint: "http://10.0.0.1/", headers: { a: "${TWO}" } },
+			"headers.a",
+		],
+		[
+			"endpoints that differ when filled in",
+			{ type: "http", endpoints: ["${ONE}", "${OTHER}"] },
+			"share the scheme and the path",
+		],
 		[
 			"an authority that cannot be read",
-			{ endpoint: "https://10.0.0.1/", tls: { caFile: "/no/ca.pem" } },
+			{ type: "http", endpoint: "https://10.0.0.1/", tls: { caFile: "/no/ca.pem" } },
 			"/no/ca.pem",
 		],
 		["kubernetes", { type: "k8s", chart: "github-server" }, "Kubernetes"],

@@ -272,8 +272,21 @@ export const malformed: readonly {
 	},
 	{
 		file: "r.yaml",
-		text: "a: {endpoint: http://a, cmd: [x]}\n",
-		errors: ["1:25: `endpoint` makes this a server of type `http`, which has no `cmd`. Remove one of them."],
+		text: "a: {type: http, endpoint: http://a, cmd: [x]}\n",
+		errors: ["1:37: `cmd` is a key of `stdio` servers, but `type` says `http`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, cmd: [x], replicas: 2}\n",
+		errors: ["1:35: `endpoint` makes this a server of type `http`, which has no `replicas`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], endpoint: http://a, command: y, tls: {}}\n",
+		errors: [
+			"1:35: `command` and `cmd` say the same thing. Keep one of them.",
+			"1:47: `tls` needs `https:` endpoints; these are not.",
+		],
 	},
 	{
 		file: "r.yaml",
@@ -465,7 +478,7 @@ export const malformed: readonly {
 		file: "r.yaml",
 		text: "a: {endpoint: http://a, colour: red}\n",
 		errors: [
-			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `transport`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `authorization`, `hostHeader`, `sessionAffinity`.",
+			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `authorization`, `hostHeader`, `sessionAffinity`, `cmd`, `command`, `args`, `env`, `cwd`, `pool`.",
 		],
 	},
 	{

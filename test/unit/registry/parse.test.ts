@@ -22,6 +22,8 @@ const http = (id: string, url: string) => ({
 	timeouts: { connectMs: 5000, requestMs: 0, idleMs: 0 },
 	tls: { insecureSkipVerify: false },
 });
+/** An entry without a type, whose endpoint is looked at. */
+const auto = (id: string, url: string) => ({ id, type: "auto", http: http(id, url) });
 const pool = { mode: "session", max: 100, idleTimeoutMs: 1_800_000, startTimeoutMs: 60_000 };
 const stdio = (id: string, ...command: string[]) => ({ id, type: "stdio", command, env: {}, pool });
 
@@ -78,10 +80,10 @@ describe("the gateway's own format", () => {
 				"a: {url: http://a}\nb: {command: npx, args: [-y, x]}\nc: {chart: x}\nd: {endpoints: [http://a]}\ne: {type: streamable-http, url: http://a}",
 			),
 		).toEqual({
-			a: http("a", "http://a"),
+			a: auto("a", "http://a"),
 			b: stdio("b", "npx", "-y", "x"),
 			c: { id: "c", type: "k8s", chart: "x" },
-			d: http("d", "http://a"),
+			d: auto("d", "http://a"),
 			e: http("e", "http://a"),
 		});
 	});
@@ -96,9 +98,22 @@ describe("the gateway's own format", () => {
 		});
 	});
 
+	test("without a type an entry may have an endpoint and a command, each with its own keys", () => {
+		const text = "a: {endpoint: http://a, headers: {X: y}, cmd: [x], env: {A: b}, pool: {max: 2}}";
+		expect(yaml(text)["a"]).toEqual({
+			...auto("a", "http://a"),
+			http: { ...http("a", "http://a"), headers: { X: "y" } },
+			stdio: { ...stdio("a", "x"), env: { A: "b" }, pool: { ...pool, max: 2 } },
+		});
+		expect(json({ mcpServers: { a: { command: "x", url: "http://a", oauth: {} } } })).toEqual({
+			a: { ...auto("a", "http://a"), stdio: stdio("a", "x"), ignored: ["oauth"] },
+		});
+	});
+
 	test("every field of an http entry", () => {
 		const text = `
 a:
+  type: http
   endpoints:
     - https://a:1/mcp
     - {url: https://b:1/mcp, weight: 3}
@@ -165,7 +180,7 @@ a:
 
 	test("servers called `servers` and `mcpServers`", () => {
 		expect(json({ servers: { endpoint: "http://a" }, mcpServers: { type: "stdio", cmd: ["x"] } })).toEqual({
-			servers: http("servers", "http://a"),
+			servers: auto("servers", "http://a"),
 			mcpServers: stdio("mcpServers", "x"),
 		});
 		expect(json({ servers: { type: { command: "x" } } })).toEqual({ type: stdio("type", "x") });
@@ -192,7 +207,7 @@ describe("files of other tools", () => {
 			remote: { ...http("remote", "https://a/mcp"), headers: { X: "${T}" }, ignored: ["oauth", "alwaysAllow"] },
 			old: { ...http("old", "https://a/sse"), transport: "sse" },
 			cline: http("cline", "https://a/mcp"),
-			windsurf: http("windsurf", "https://a/mcp"),
+			windsurf: auto("windsurf", "https://a/mcp"),
 			cherry: { ...http("cherry", "https://a/sse"), transport: "sse" },
 			local: stdio("local", "x"),
 		});

@@ -12,6 +12,7 @@ function contextWith(env: Record<string, string>): BuildContext {
 		expand: (template) => expand(template, { env, readFile: () => "" }),
 		readFile: () => testRoots,
 		bridges: [],
+		detection: () => ({ state: "detecting" as const }),
 	};
 }
 
@@ -22,16 +23,16 @@ function registry(entries: object) {
 	return parsed.registry;
 }
 
-const plain = { endpoint: "http://127.0.0.1:1/mcp" };
+const plain = { type: "http", endpoint: "http://127.0.0.1:1/mcp" };
 // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of the registry
-const secretive = { endpoint: "http://127.0.0.1:1/mcp", headers: { Authorization: "${TOKEN}" } };
+const secretive = { type: "http", endpoint: "http://127.0.0.1:1/mcp", headers: { Authorization: "${TOKEN}" } };
 
 describe("createSnapshotBuilder", () => {
 	it("makes the same resource for an unchanged entry, and another version for a changed one", () => {
 		const builder = createSnapshotBuilder(testRoots);
 		const before = builder.build(registry({ a: plain, b: plain }), testListener, contextWith({})).snapshot;
 		const after = builder.build(
-			registry({ a: plain, b: { endpoint: "http://127.0.0.1:2/x" } }),
+			registry({ a: plain, b: { type: "http", endpoint: "http://127.0.0.1:2/x" } }),
 			testListener,
 			contextWith({}),
 		).snapshot;

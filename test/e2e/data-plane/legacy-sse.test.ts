@@ -28,7 +28,7 @@ beforeAll(async () => {
 			both: { endpoints: [one, two], transport: "sse" },
 			root: { endpoint: `${raw[0]?.url}/`, transport: "sse" },
 			loose: { endpoints: [one, two], transport: "sse", sessionAffinity: false },
-			modern: { endpoint: one },
+			modern: { type: "http", endpoint: one },
 			local: { endpoints: [one, two].map((url) => url?.replace("127.0.0.1", "localhost")), transport: "sse" },
 			dns: { endpoints: [one, two].map((url) => url?.replace("127.0.0.1", "mcp.localhost")), transport: "sse" },
 		},

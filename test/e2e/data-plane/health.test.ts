@@ -286,7 +286,9 @@ describe("servers with checks", () => {
 
 	test("a replica that left the registry gets no more traffic though it passes its checks", async () => {
 		const [a, b] = await Promise.all([recorder(), recorder()]);
-		const entry = (endpoints: string[]) => ({ s: { endpoints, healthCheck: { path: "/healthz", ...quick } } });
+		const entry = (endpoints: string[]) => ({
+			s: { type: "http", endpoints, healthCheck: { path: "/healthz", ...quick } },
+		});
 		const gateway = await gatewayFor(entry([`${a.url}/mcp`, `${b.url}/mcp`]));
 		await eventually("both are healthy", async () => String(await healthOf(gateway, "s")) === "healthy,healthy");
 		await gateway.writeRegistry(entry([`${a.url}/mcp`]));
@@ -344,7 +346,7 @@ describe("passive ejection", () => {
 	test("a replica that is only slow stays: requests that run out of time eject nobody", async () => {
 		const [slow, good] = await Promise.all([recorder({ reply: { hang: true } }), recorder()]);
 		const endpoints = [slow, good].map(({ url }) => `${url}/mcp`);
-		const gateway = await gatewayFor({ s: { endpoints, timeouts: { request: "100ms" } } });
+		const gateway = await gatewayFor({ s: { type: "http", endpoints, timeouts: { request: "100ms" } } });
 		const seen = await statuses(gateway, 40);
 		expect(seen.filter((status) => status !== 200 && status !== 504)).toEqual([]);
 		expect(Math.abs(slow.requests.length - good.requests.length)).toBeLessThanOrEqual(2);

@@ -1,6 +1,7 @@
 import type { ResourceType } from "../xds/names.ts";
 import { typeUrl } from "../xds/names.ts";
 import type { DeltaRequest, DeltaResponse } from "./protocol.ts";
+import { saltedBytes } from "./salt.ts";
 import type { Sequencer } from "./sequencer.ts";
 import type { Protocol } from "./stream.ts";
 
@@ -22,14 +23,15 @@ export function deltaProtocol(sequencer: Sequencer): Protocol<DeltaRequest, Delt
 		recall() {},
 		response({ type, nonce, serial, upsert, remove }) {
 			const url = typeUrl[type];
+			const { salts } = sequencer.types[type];
 			return {
 				system_version_info: String(serial),
 				type_url: url,
 				nonce,
-				resources: upsert.map(({ name, version, bytes }) => ({
-					name,
-					version,
-					resource: { type_url: url, value: bytes },
+				resources: upsert.map((resource) => ({
+					name: resource.name,
+					version: resource.version,
+					resource: { type_url: url, value: saltedBytes(resource, salts.get(resource.name) ?? 0) },
 				})),
 				removed_resources: remove,
 			};

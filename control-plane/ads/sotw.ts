@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { EncodedResource, Snapshot } from "../snapshot/snapshot.ts";
 import { type ResourceType, typeUrl } from "../xds/names.ts";
 import type { SotwRequest, SotwResponse } from "./protocol.ts";
+import { saltedBytes } from "./salt.ts";
 import type { Sequencer } from "./sequencer.ts";
 import type { Protocol } from "./stream.ts";
 import { perType, traits } from "./traits.ts";
@@ -75,11 +76,15 @@ export function sotwProtocol(sequencer: Sequencer): Protocol<SotwRequest, SotwRe
 			memories[type].nonce = nonce;
 			const resources = traits[type].byName ? upsert : fullState(type, snapshot);
 			const url = typeUrl[type];
+			const { sent, salts } = sequencer.types[type];
 			return {
-				version_info: versionOf(sequencer.types[type].sent),
+				version_info: versionOf(sent),
 				type_url: url,
 				nonce,
-				resources: resources.map(({ bytes }) => ({ type_url: url, value: bytes })),
+				resources: resources.map((resource) => ({
+					type_url: url,
+					value: saltedBytes(resource, salts.get(resource.name) ?? 0),
+				})),
 			};
 		},
 	};

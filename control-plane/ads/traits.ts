@@ -14,18 +14,20 @@ export interface TypeTraits {
 	readonly byName: boolean;
 	/** A refusal says whose it is. Of scoped routes it often names nothing, or what only looks like a scope. */
 	readonly namesCulprit: boolean;
+	/** What was part of a refused response must be sent anew in other bytes: see `salt.ts`. */
+	readonly salted: boolean;
 	/** Whether Envoy can take it depends on its machine too (a port in use), of which the snapshot knows nothing. */
 	readonly ofMachine: boolean;
 }
 
-const whole: TypeTraits = { byName: false, namesCulprit: true, ofMachine: false };
+const whole: TypeTraits = { byName: false, namesCulprit: true, salted: false, ofMachine: false };
 
 export const traits: Readonly<Record<ResourceType, TypeTraits>> = {
 	cluster: whole,
 	endpoints: { ...whole, byName: true },
 	secret: { ...whole, byName: true },
 	extension: { ...whole, byName: true },
-	scope: { ...whole, namesCulprit: false },
+	scope: { ...whole, namesCulprit: false, salted: true },
 	listener: { ...whole, ofMachine: true },
 };
 

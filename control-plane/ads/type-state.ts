@@ -50,6 +50,8 @@ export class TypeState {
 	readonly stale = new Set<string>();
 	/** Names that Envoy asked for and that do not exist: told once, as removed. */
 	readonly missing = new Set<string>();
+	/** How often a name was part of a refused response, where that matters to its bytes. */
+	readonly salts = new Map<string, number>();
 	/** A wildcard subscription is always answered, with nothing if need be: Envoy waits for it at start. */
 	answered = false;
 	/** Envoy has taken up a response at least once. */
@@ -212,6 +214,7 @@ export class TypeState {
 		const guilty = new Set(names.length === 1 ? names : named);
 		const othersTaken = guilty.size > 0 && isPartial(message);
 		for (const [name, version] of response.changes) {
+			if (this.traits.salted) this.salts.set(name, (this.salts.get(name) ?? 0) + 1);
 			if (guilty.has(name)) {
 				const refusal = { version, message, now, serial: response.serial };
 				this.refused.set(name, refusalOf(this.refused.get(name), refusal));

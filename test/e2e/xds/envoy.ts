@@ -54,6 +54,7 @@ export async function startPlane(): Promise<Plane> {
 				expand: (template: string) => expand(template, { env: {}, readFile: () => "" }),
 				readFile: () => testRoots,
 				bridges: [],
+				detection: () => ({ state: "detecting" as const }),
 			};
 			const { snapshot } = builder.build(parsed.registry, { ...testListener, port, accessLog: "off" }, context);
 			const replaced = new Set(more.map(({ type, name }) => `${type} ${name}`));

@@ -86,6 +86,8 @@ function checkType(check: {
 	return check.method === undefined ? "tcp" : "mcp";
 }
 
+const CHECK_PATH_RULE = "must be a path such as `/healthz`, in ASCII and without spaces.";
+
 const healthCheck = z
 	.strictObject(
 		{
@@ -96,8 +98,8 @@ const healthCheck = z
 					"`tcp`: a connection opens; `http`: GET `path` answers 2xx; `mcp`: the endpoint answers an MCP request, with anything but 5xx. Default: http where `path` is given, mcp where `method` is, else tcp.",
 				),
 			path: z
-				.string({ error: "must be a path such as `/healthz`." })
-				.regex(/^\/[^\s#]*$/, { error: "must be a path such as `/healthz`." })
+				.string({ error: CHECK_PATH_RULE })
+				.regex(/^\/[!-"$-~]*$/, { error: CHECK_PATH_RULE })
 				.optional()
 				.describe("Path of the `http` check, absolute on the replica. Default /."),
 			method: z
@@ -150,6 +152,8 @@ const timeouts = z
 	)
 	.transform(({ connect, request, idle }) => ({ connectMs: connect, requestMs: request, idleMs: idle }));
 
+const HOST_RULE = "must be a host name such as `mcp.example.com`.";
+
 const name = (rule: string) => z.string({ error: rule }).min(1, { error: rule });
 
 const tls = z
@@ -158,8 +162,9 @@ const tls = z
 			caFile: name("must be the path of a PEM file.")
 				.optional()
 				.describe("PEM file with the authorities to trust instead of the system's."),
-			serverName: name("must be a host name.")
-				.regex(/^[^\s/:]+$/, { error: "must be a host name." })
+			serverName: name(HOST_RULE)
+				// What SNI and a certificate can hold: https://www.rfc-editor.org/rfc/rfc6066#section-3
+				.regex(/^[A-Za-z0-9._-]{1,253}$/, { error: HOST_RULE })
 				.optional()
 				.describe("Name for SNI and the certificate check instead of the endpoint's host."),
 			insecureSkipVerify: z

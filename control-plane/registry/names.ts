@@ -47,6 +47,8 @@ export function headerNameProblem(name: string): string | undefined {
 
 /** What is wrong with a header's value ("must ..."), or undefined. Use it again after expansion. */
 export function headerValueProblem(value: string): string | undefined {
+	// Envoy takes an empty one for a credential that is missing, and refuses the request.
+	if (value === "") return "must not be empty. Fill it in, or leave the header out.";
 	// Tab is the only control character a field value may hold: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
 	// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 	return /[\u0000-\u0008\u000a-\u001f\u007f]/.test(value) ? "must be one line, without control characters." : undefined;

@@ -1,6 +1,6 @@
 /** From a registry's text to plain values, fast; the tree with positions is made only when a fault needs words. */
 
-import { keyFaults, MAX_DEPTH, SyntaxFault, type SyntaxNode, type TextFault, TOO_DEEP, toValue } from "./syntax.ts";
+import { contentFaults, MAX_DEPTH, SyntaxFault, type SyntaxNode, type TextFault, TOO_DEEP, toValue } from "./syntax.ts";
 import { jsonTree } from "./syntax-json.ts";
 import { yamlTree } from "./syntax-yaml.ts";
 
@@ -8,7 +8,7 @@ export const MAX_TEXT = 64 * 1024 * 1024;
 
 export interface ReadText {
 	readonly value: unknown;
-	/** Faults beside which the value can still be checked: duplicate keys. */
+	/** Faults beside which the value can still be checked: duplicate keys, halves of characters. */
 	readonly faults: readonly TextFault[];
 	readonly tree: () => SyntaxNode;
 }
@@ -76,7 +76,7 @@ function fromTree(
 ): ReadResult {
 	if (found === undefined) return EMPTY;
 	if (isFaults(found)) return { fatal: found };
-	return { value: toValue(found), faults: keyFaults(found, lineOf), tree: () => found };
+	return { value: toValue(found), faults: contentFaults(found, lineOf), tree: () => found };
 }
 
 /** Runs a reader; recursive parsers end very deep nesting with a RangeError. */
@@ -99,10 +99,13 @@ function readYaml(text: string, lineOf: (offset: number) => number): ReadResult 
 	return guarded(() => fromTree(yamlTree(text), lineOf));
 }
 
+/** Escapes of surrogates: in pairs they are a character, alone they are a fault. */
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
 function readJson(text: string, lineOf: (offset: number) => number): ReadResult {
 	const fast = parseJson(text);
 	// With as many keys in the value as in the text no key was there twice.
-	if (fast !== undefined && countKeys(fast.value, 1) === countColons(text)) {
+	if (fast !== undefined && !SURROGATE_ESCAPE.test(text) && countKeys(fast.value, 1) === countColons(text)) {
 		const tree = () => {
 			const found = jsonTree(text);
 			if (isFaults(found)) throw new Error("JSON that was read cannot be read again");

@@ -44,7 +44,7 @@ export class SyntaxFault extends Error {
 export const MAX_DEPTH = 100;
 export const TOO_DEEP = `This is nested more than ${MAX_DEPTH} levels deep.`;
 
-/** The plain value of a tree. `__proto__` keys are left out; `keyFaults` reports them. */
+/** The plain value of a tree. `__proto__` keys are left out; `contentFaults` reports them. */
 export function toValue(node: SyntaxNode): unknown {
 	if (node.kind === "scalar") return node.value;
 	if (node.kind === "list") return node.items.map(toValue);
@@ -53,12 +53,23 @@ export function toValue(node: SyntaxNode): unknown {
 	return value;
 }
 
-/** Keys that occur twice in one map, and `__proto__`. A node that YAML aliases share is looked at once. */
-export function keyFaults(root: SyntaxNode, lineOf: (offset: number) => number): readonly TextFault[] {
+/** A text that no UTF-8 can carry: Envoy would drop every message that it is in. */
+const HALF = "This text holds half of a character (an escape such as `\\ud83d` alone). Write the character itself.";
+
+/**
+ * Keys that occur twice in one map, `__proto__`, and halves of surrogate pairs, which only an escape can write. A node
+ * that YAML aliases share is looked at once.
+ */
+export function contentFaults(root: SyntaxNode, lineOf: (offset: number) => number): readonly TextFault[] {
 	const faults: TextFault[] = [];
 	const visited = new Set<SyntaxNode>();
 	const visit = (node: SyntaxNode) => {
-		if (node.kind === "scalar" || visited.has(node)) return;
+		if (node.kind === "scalar") {
+			if (typeof node.value === "string" && !node.value.isWellFormed())
+				faults.push({ offset: node.offset, message: HALF });
+			return;
+		}
+		if (visited.has(node)) return;
 		visited.add(node);
 		if (node.kind === "list") {
 			for (const item of node.items) visit(item);
@@ -67,7 +78,8 @@ export function keyFaults(root: SyntaxNode, lineOf: (offset: number) => number):
 		const seen = new Map<string, number>();
 		for (const { key, keyOffset, value } of node.entries) {
 			const first = seen.get(key);
-			if (key === "__proto__")
+			if (!key.isWellFormed()) faults.push({ offset: keyOffset, message: HALF });
+			else if (key === "__proto__")
 				faults.push({ offset: keyOffset, message: "`__proto__` cannot be a key. Choose another name." });
 			else if (first === undefined) seen.set(key, keyOffset);
 			else {

@@ -10,6 +10,7 @@ const CREDENTIALS =
 const QUERY =
 	"must not hold a query (`?`) or a fragment (`#`). Put keys into `headers`; a client's query is passed on.";
 const CHARACTERS = "must not hold spaces, control characters or backslashes.";
+const HOST_LENGTH = "must have a host of 253 characters at the most.";
 const DOTS = "must not hold `.` or `..` as a part of its path.";
 
 // In a template the mark stands for a placeholder; it can be in no valid URL.
@@ -49,7 +50,9 @@ export function urlProblem(url: Template): string | undefined {
 	const port = /^https?:\/\/[^/]*:(\d*)(?:\/|$)/i.exec(url)?.[1];
 	if (port !== undefined && (port === "" || Number(port) < 1 || Number(port) > 65535))
 		return "must have a port from 1 to 65535.";
-	return URL.canParse(url) ? undefined : ABSOLUTE;
+	if (!URL.canParse(url)) return ABSOLUTE;
+	// No longer name is in DNS (https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4), nor may SNI carry one.
+	return new URL(url).hostname.length > 253 ? HOST_LENGTH : undefined;
 }
 
 /** A fault of one of several endpoints; `index` is its place in the list. */

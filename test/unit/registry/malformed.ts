@@ -502,6 +502,32 @@ export const malformed: readonly {
 	},
 	{
 		file: "r.yaml",
+		text: "a: {endpoint: http://a, headers: {X-A: ''}}\n",
+		errors: ["1:40: `headers.X-A` must not be empty. Fill it in, or leave the header out."],
+	},
+	{
+		file: "r.json",
+		text: '{"a": {"cmd": ["\\ud83d\\ude00", "\\uD83D", {"\\ude00": 1}]}}',
+		errors: [
+			"1:32: This text holds half of a character (an escape such as `\\ud83d` alone). Write the character itself.",
+			"1:42: `cmd[2]` must be text. Put it into quotes.",
+			"1:43: This text holds half of a character (an escape such as `\\ud83d` alone). Write the character itself.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: 'a: {cmd: ["\\ud83d"]}\n',
+		errors: [
+			"1:11: This text holds half of a character (an escape such as `\\ud83d` alone). Write the character itself.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: `a: {endpoint: 'http://${"long.".repeat(51)}'}\n`,
+		errors: ["1:15: `endpoint` must have a host of 253 characters at the most."],
+	},
+	{
+		file: "r.yaml",
 		text: "a: {endpoint: http://a, headers: [x]}\n",
 		errors: ["1:34: `headers` must be a map from header name to value."],
 	},
@@ -547,7 +573,7 @@ export const malformed: readonly {
 	{
 		file: "r.yaml",
 		text: "a: {endpoint: http://a, healthCheck: {path: h}}\n",
-		errors: ["1:45: `healthCheck.path` must be a path such as `/healthz`."],
+		errors: ["1:45: `healthCheck.path` must be a path such as `/healthz`, in ASCII and without spaces."],
 	},
 	{
 		file: "r.yaml",
@@ -564,7 +590,7 @@ export const malformed: readonly {
 		text: "a: {endpoint: https://a, tls: {insecure: true, serverName: 'a b', insecureSkipVerify: yes}}\n",
 		errors: [
 			"1:32: Unknown key `insecure`. The keys here are `caFile`, `serverName`, `insecureSkipVerify`.",
-			"1:60: `tls.serverName` must be a host name.",
+			"1:60: `tls.serverName` must be a host name such as `mcp.example.com`.",
 			"1:87: `tls.insecureSkipVerify` must be `true` or `false`.",
 		],
 	},

@@ -4,14 +4,17 @@ import { connect, type Socket } from "node:net";
 export interface Answer {
 	readonly status: number;
 	readonly head: string;
+	/** As it came, with the marks of its chunks where it has some. */
 	readonly body: Buffer;
 }
 
 const endOfHead = Buffer.from("\r\n\r\n");
+const lastChunk = Buffer.from("\r\n0\r\n\r\n");
 
 /**
  * A keep-alive HTTP/1.1 connection for one request at a time, given as finished bytes: it costs a fraction of what
- * node:http does, so the client does not become the bottleneck. Takes answers that declare their length.
+ * node:http does, so the client does not become the bottleneck. Takes answers that declare their length
+ * or come in chunks.
  */
 export class Connection {
 	private readonly port: number;
@@ -61,9 +64,12 @@ export class Connection {
 		if (headEnd === -1) return;
 		const head = all.toString("latin1", 0, headEnd);
 		const length = /\ncontent-length: *(\d+)/i.exec(head)?.[1];
-		if (length === undefined) throw new Error(`an answer without content-length:\n${head}`);
 		const bodyStart = headEnd + endOfHead.length;
-		if (all.length < bodyStart + Number(length)) return;
+		if (length !== undefined) {
+			if (all.length < bodyStart + Number(length)) return;
+		} else if (/\ntransfer-encoding: *chunked/i.test(head)) {
+			if (!all.subarray(-lastChunk.length).equals(lastChunk)) return;
+		} else throw new Error(`an answer without length or chunks:\n${head}`);
 		this.rest = undefined;
 		// Envoy ends the connection when it answers before it has read the whole request, as for an unknown server.
 		if (/\nconnection: *close/i.test(head)) {

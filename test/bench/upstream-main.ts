@@ -3,8 +3,9 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 /**
  * The upstream: MCP's shape at the least cost, so that it is never the bottleneck. Every POST gets the result of a
  * tool that tells the port and path it came to; a client with a session, or that starts one, gets `mcp-session-id`,
- * as the SDK's servers send it. A GET gets an SSE stream with ten events a second. Its arguments: how many ports, and
- * which one (0: free ones).
+ * as the SDK's servers send it. A path that ends in `/sdk` gets the answer in the form and length of the official SDKs'
+ * servers, others in the shortest form there is. A GET gets an SSE stream with ten events a second. Its arguments: how
+ * many ports, and which one (0: free ones).
  */
 
 const endOfHead = Buffer.from("\r\n\r\n");
@@ -19,12 +20,45 @@ function answer(port: number, path: string, withSession: boolean): Buffer {
 	if (bytes === undefined) {
 		const result = { content: [{ type: "text", text: "found 10 documents" }], _meta: { at: `${port}${path}` } };
 		const body = JSON.stringify({ jsonrpc: "2.0", id: 4711, result });
-		const header = withSession ? `mcp-session-id: ${session}\r\n` : "";
-		const head = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${header}content-length: ${body.length}\r\n\r\n`;
-		bytes = Buffer.from(head + body);
+		bytes = Buffer.from(path.endsWith("/sdk") ? asSdk(body, withSession) : shortest(body, withSession));
 		known.set(key, bytes);
 	}
 	return bytes;
+}
+
+function shortest(body: string, withSession: boolean): string {
+	const header = withSession ? `mcp-session-id: ${session}\r\n` : "";
+	return `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${header}content-length: ${body.length}\r\n\r\n${body}`;
+}
+
+/**
+ * Header for header and chunk for chunk what server-everything 2026.8.31 (SDK v1, Express) answers in a session, and a
+ * server of SDK v2 on node:http to 2026-07-28. Both leave Node in one write.
+ */
+function asSdk(body: string, withSession: boolean): string {
+	const date = "Date: Sun, 22 Nov 2026 20:55:56 GMT";
+	const head = withSession
+		? [
+				"X-Powered-By: Express",
+				"Access-Control-Allow-Origin: *",
+				"Access-Control-Expose-Headers: mcp-session-id,last-event-id,mcp-protocol-version",
+				"cache-control: no-cache, no-transform",
+				"connection: keep-alive",
+				"content-type: text/event-stream",
+				`mcp-session-id: ${session}`,
+				"x-accel-buffering: no",
+				date,
+			]
+		: ["content-type: application/json", date, "Connection: keep-alive", "Keep-Alive: timeout=60"];
+	const event = (id: string, data: string) => `id: ${id}\ndata: ${data}\n\n`;
+	const chunks = withSession
+		? [
+				event("0ceefd07-b01d-41c4-b6c1-21c6b00eeba8", ""),
+				`event: message\n${event("0b25d34f-86cf-4a8a-b88e-88db19304eed", body)}`,
+			]
+		: [body];
+	const chunked = [...chunks, ""].map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("");
+	return `${["HTTP/1.1 200 OK", ...head, "Transfer-Encoding: chunked"].join("\r\n")}\r\n\r\n${chunked}`;
 }
 
 function serve(socket: Socket, port: number): void {

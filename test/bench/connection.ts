@@ -13,8 +13,8 @@ const lastChunk = Buffer.from("\r\n0\r\n\r\n");
 
 /**
  * A keep-alive HTTP/1.1 connection for one request at a time, given as finished bytes: it costs a fraction of what
- * node:http does, so the client does not become the bottleneck. Takes answers that declare their length
- * or come in chunks.
+ * node:http does, so the client does not become the bottleneck. Takes answers that declare
+ * their length or come in chunks.
  */
 export class Connection {
 	private readonly port: number;

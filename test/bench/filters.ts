@@ -9,7 +9,7 @@ import { median } from "./numbers.ts";
 import type { BenchOptions, Section } from "./report.ts";
 import { measureRounds, type Target } from "./rounds.ts";
 
-const path = "/server-0";
+const path = "/server-0/sdk";
 
 type Change = (manager: ConnectionManager) => void;
 
@@ -27,7 +27,7 @@ const variants: Readonly<Record<string, Change>> = {
 	},
 	"without rbac": without("rbac"),
 	"without buffer": without("buffer"),
-	"without mcp": without("mcp"),
+	"without json_to_metadata": without("json_to_metadata"),
 	"without cors": without("cors"),
 	"without stateful_session": without("stateful_session"),
 	"without error mappers": (manager) => {

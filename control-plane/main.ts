@@ -12,6 +12,7 @@ import { createEntryList } from "./detection/entries.ts";
 import { probeHttp } from "./detection/probe-http.ts";
 import type { BuildContext } from "./ir/build.ts";
 import type { ApiKey, ListenerIR, ListenerTlsIR } from "./ir/model.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { unknownServers } from "./registry/api-keys.ts";
 import { type ExpandDeps, expand } from "./registry/expand.ts";
 import { type Built, createSnapshotBuilder } from "./snapshot/builder.ts";
@@ -98,9 +99,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	let announced = false;
 	const ads: AdsServer = await startAdsServer({ address: options.xds, log, onChange: acknowledged });
 
+	const metrics = createMetrics(version());
 	const watchers = new Set<() => void>();
 	function acknowledged(): void {
 		announce();
+		metrics.acknowledged(ads);
 		for (const watcher of [...watchers]) watcher();
 	}
 	function onAcknowledged(watcher: () => void): () => void {
@@ -115,7 +118,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		options.onReady?.({ servers: serving.map(({ server }) => server.id) });
 	}
 
-	const source = await createFileSource({ path: options.registryFile, log });
+	const source = await createFileSource({ path: options.registryFile, log, parsed: metrics.parsed });
 	let warned = "";
 	let held = false;
 	/** Looks at what entries leave open, then builds. */
@@ -137,7 +140,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		if (registry === undefined) return;
 		const before = built;
 		const apiKeys = keys?.state.keys ?? [];
+		const from = performance.now();
 		built = builder.build(registry, listenerOf(options, apiKeys, certificates?.state.certificate.tls), context);
+		metrics.built(performance.now() - from);
 		ads.setSnapshot(built.snapshot);
 		for (const [id, { problem }] of built.outcomes) {
 			if (problem === undefined || before?.outcomes.get(id)?.problem === problem) continue;
@@ -154,8 +159,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		warned = warning;
 		log.info({ event: "registry_in_force", servers: registry.servers.size }, "registry in force");
 	}
-	const unsubscribe = source.subscribe(({ errors }) => {
-		if (errors.length === 0) rebuild();
+	metrics.reloaded(source.state);
+	const unsubscribe = source.subscribe((state) => {
+		metrics.reloaded(state);
+		if (state.errors.length === 0) rebuild();
 	});
 	rebuild();
 
@@ -181,6 +188,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			parse: source.parse,
 			waitInSync: (timeoutMs) => waitInSync(ads, onAcknowledged, timeoutMs),
 		},
+		metrics,
 		log,
 	});
 

@@ -118,10 +118,42 @@ const change = z
 	})
 	.meta({ id: "Change", description: "What a change of the registry came to." }) satisfies z.ZodType<ChangeAnswer>;
 
+const moment = z.int().exactOptional().describe("Epoch milliseconds.");
+const envoyType = z.object({
+	subscribed: z.int().describe("Resources that it wants of those that there are."),
+	acked: z.int().describe("Resources that it has acknowledged."),
+	pending: z.int().describe("Resources that it lacks or has not acknowledged yet; refused ones do not count."),
+	ackCount: z.int().describe("Responses acknowledged on this connection."),
+	nackCount: z.int().describe("Responses refused on this connection."),
+	lastAckAt: moment,
+	lastNackAt: moment,
+	lastPushAt: moment,
+	lastRoundTripMs: z.int().exactOptional().describe("From the last acknowledged response to its ACK."),
+	lagMs: z.int().describe("For how long it has lacked something of this type; 0: it has all."),
+});
+const envoy = z
+	.object({
+		id: z.string().describe("Of Envoy's node."),
+		cluster: z.string(),
+		variant: z.enum(["delta", "sotw"]),
+		version: z
+			.string()
+			.exactOptional()
+			.meta({ examples: ["1.40.0"] }),
+		connectedAt: z.int().describe("Epoch milliseconds."),
+		inSync: z.boolean().describe("It has acknowledged everything, but for what it refused."),
+		pushes: z.int(),
+		resources: z.int().describe("Resources sent."),
+		bytes: z.int().describe("Their bytes."),
+		perType: z.partialRecord(z.enum(resourceTypes), envoyType).describe("Only the types that it asked for."),
+		refused: z.array(refusal),
+	})
+	.meta({ id: "Envoy", description: "A connected Envoy." });
+
 const ready = z.object({ ready: z.boolean() }).meta({ id: "Ready" });
 const alive = z.object({ status: z.literal("ok") }).meta({ id: "Alive" });
 
-const registered = { error, fault, replica, server, status, change, ready, alive };
+const registered = { error, fault, replica, server, status, change, envoy, ready, alive };
 
 /** A JSON Schema as fastify and OpenAPI 3.1 take it. */
 export type Schema = Readonly<Record<string, unknown>>;

@@ -1,7 +1,9 @@
 import fastify, { type FastifyInstance } from "fastify";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { StatusDeps } from "../status/status.ts";
 import { AdminError, answerErrors } from "./errors.ts";
 import { guard } from "./guard.ts";
+import { observeRoutes } from "./observe-routes.ts";
 import { describe } from "./openapi.ts";
 import { type RegistryDeps, registryRoutes } from "./registry-routes.ts";
 import { takeBodies } from "./request.ts";
@@ -17,6 +19,7 @@ export interface AdminDeps {
 	readonly version: string;
 	readonly status: StatusDeps;
 	readonly registry: RegistryDeps;
+	readonly metrics: Metrics;
 	readonly log: { error(fields: object, message: string): void };
 }
 
@@ -36,6 +39,7 @@ export function createAdminApi(deps: AdminDeps): FastifyInstance {
 		});
 		routes.get("/openapi.json", { schema: { hide: true } }, () => api.swagger());
 		statusRoutes(routes, deps.status);
+		observeRoutes(routes, deps.status, deps.metrics);
 		registryRoutes(routes, deps.registry);
 		for (const [url, allowed] of [...taken]) refuseOthers(routes, url, allowed);
 	});

@@ -18,6 +18,8 @@ export interface FileSourceOptions {
 	readonly log?: SourceLog | undefined;
 	/** Time between two looks at the file's metadata where no events come, in milliseconds. Default 2000. */
 	readonly pollMs?: number;
+	/** Told how long each parse of a text took, in milliseconds. */
+	readonly parsed?: (ms: number) => void;
 }
 
 /** A registry in a file. */
@@ -54,6 +56,12 @@ export async function createFileSource(options: FileSourceOptions): Promise<File
 	const { path, log, pollMs = 2000 } = options;
 	const file = resolve(path);
 	const parser = createRegistryParser();
+	const parse: RegistryParser["parse"] = (text, name) => {
+		const from = performance.now();
+		const result = parser.parse(text, name);
+		options.parsed?.(performance.now() - from);
+		return result;
+	};
 	const listeners = new Set<(state: SourceState) => void>();
 	let current: Outcome = {
 		digest: "",
@@ -76,7 +84,7 @@ export async function createFileSource(options: FileSourceOptions): Promise<File
 		const { digest, text } = content;
 		if (digest === current.digest) return current;
 		if (digest === goodDigest) return { digest, state: { ...current.state, errors: [] }, whole: true };
-		const parsed = parser.parse(text, path);
+		const parsed = parse(text, path);
 		if (!parsed.ok) return { digest, state: { ...current.state, errors: parsed.errors }, whole: false };
 		const state = { registry: parsed.registry, errors: [], loadedAt: Date.now() };
 		return { digest, state, whole: isWhole(text) };
@@ -147,7 +155,7 @@ export async function createFileSource(options: FileSourceOptions): Promise<File
 
 	return {
 		path,
-		parse: parser.parse,
+		parse,
 		get state() {
 			return current.state;
 		},

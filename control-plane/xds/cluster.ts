@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { ServingServer, UpstreamEndpoint, UpstreamIR } from "../ir/model.ts";
 import { healthChecked } from "./health-check.ts";
 import { any, duration, extension, type Message, typedStruct } from "./message.ts";
-import { adsSource, caSecretName, clusterName, headerSecretName, systemRootsName } from "./names.ts";
+import { adsSource, caSecretName, clusterName, headerSecretName, statName, systemRootsName } from "./names.ts";
 
 const lbPolicy = { "round-robin": "ROUND_ROBIN", "least-request": "LEAST_REQUEST", random: "RANDOM" } as const;
 
@@ -17,6 +17,7 @@ export function cluster(server: ServingServer): Message {
 	const { id, upstream } = server;
 	return {
 		name: clusterName(id),
+		...(id.includes(".") ? { alt_stat_name: statName(id) } : {}),
 		...discovery(server),
 		connect_timeout: duration(upstream.connectTimeoutMs),
 		lb_policy: lbPolicy[upstream.loadBalancer],

@@ -3,6 +3,18 @@
 /** Cluster of a server. The prefix keeps ids apart from the bootstrap's own clusters. */
 export const clusterName = (id: string): string => `mcp/${id}`;
 
+/**
+ * What a server's statistics are named by: Envoy ends the cluster's part of a statistic at the first dot, so that every
+ * id with a dot would make metrics of its own. No id holds a `~`.
+ */
+export const statName = (id: string): string => clusterName(id).replaceAll(".", "~");
+
+/** The id that a {@link statName} stands for; undefined for a cluster that is no server. */
+export function idOfStatName(name: string): string | undefined {
+	const prefix = clusterName("");
+	return name.startsWith(prefix) ? name.slice(prefix.length).replaceAll("~", ".") : undefined;
+}
+
 /** SDS secret that holds the value of one upstream header of a server. */
 export const headerSecretName = (id: string, header: string): string => `header/${id}/${header.toLowerCase()}`;
 

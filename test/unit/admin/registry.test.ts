@@ -18,6 +18,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAdminApi } from "../../../control-plane/admin/server.ts";
 import { type AdsServer, startAdsServer } from "../../../control-plane/ads/server.ts";
+import { createMetrics } from "../../../control-plane/metrics/metrics.ts";
 import { createFileSource, type FileSource } from "../../../control-plane/sources/file-source.ts";
 import { createRegistryWriter } from "../../../control-plane/sources/registry-writer.ts";
 import { openApiChecker } from "../../support/openapi.ts";
@@ -54,6 +55,7 @@ async function serve(name: string, text: string | undefined) {
 			processes: () => [],
 		},
 		registry: { writer: createRegistryWriter(source), parse: source.parse, waitInSync: async () => [] },
+		metrics: createMetrics("0"),
 		log: pino({ level: "silent" }),
 	});
 	closing.push(

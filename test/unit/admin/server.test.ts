@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AdminDeps, createAdminApi } from "../../../control-plane/admin/server.ts";
 import { tokenSource } from "../../../control-plane/admin/token.ts";
 import { type AdsServer, startAdsServer } from "../../../control-plane/ads/server.ts";
+import { createMetrics } from "../../../control-plane/metrics/metrics.ts";
 import { createFileSource, type FileSource } from "../../../control-plane/sources/file-source.ts";
 import type { SourceState } from "../../../control-plane/sources/registry-source.ts";
 import { createRegistryWriter } from "../../../control-plane/sources/registry-writer.ts";
@@ -33,7 +34,15 @@ beforeEach(async () => {
 	};
 	source = await createFileSource({ path: "/nowhere.yaml" });
 	const registry = { writer: createRegistryWriter(source), parse: source.parse, waitInSync: async () => [] };
-	deps = { loopback: true, token: undefined, version: "0", status, registry, log: pino({ level: "silent" }) };
+	deps = {
+		loopback: true,
+		token: undefined,
+		version: "0",
+		status,
+		registry,
+		metrics: createMetrics("0"),
+		log: pino({ level: "silent" }),
+	};
 	api = createAdminApi(deps);
 });
 

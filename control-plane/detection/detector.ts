@@ -140,8 +140,10 @@ export function createDetector(deps: DetectorDeps): Detector {
 				notFirst(id);
 			}
 			for (const entry of entries) {
-				const key = keyOf(entry);
 				const known = tracked.get(entry.id);
+				// Of ten thousand entries hardly one has changed: no hash for the others.
+				if (known?.entry === entry) continue;
+				const key = keyOf(entry);
 				if (known?.key === key) {
 					known.entry = entry;
 					continue;

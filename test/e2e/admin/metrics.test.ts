@@ -11,9 +11,9 @@ beforeAll(async () => {
 	upstream = await startStateless({ name: "one" });
 	gateway = await startGateway({
 		registry: {
-			plain: { endpoint: upstream.url },
-			"with.dots.v2": { endpoint: upstream.url },
-			dead: { endpoint: "http://127.0.0.1:1/mcp" },
+			plain: { type: "http", endpoint: upstream.url },
+			"with.dots.v2": { type: "http", endpoint: upstream.url },
+			dead: { type: "http", endpoint: "http://127.0.0.1:1/mcp" },
 			pods: { chart: "x" },
 		},
 	});
@@ -72,7 +72,10 @@ test("the registry's state and each change of it is told", async () => {
 			sampleValue(samples, "mcp_gateway_registry_reloads_total", { result: "failed" }) === 1
 		);
 	});
-	await gateway.writeRegistry({ plain: { endpoint: upstream.url }, dead: { endpoint: "http://127.0.0.1:1/mcp" } });
+	await gateway.writeRegistry({
+		plain: { type: "http", endpoint: upstream.url },
+		dead: { type: "http", endpoint: "http://127.0.0.1:1/mcp" },
+	});
 	await eventually("Envoy has taken the next one", async () => {
 		const samples = await scrape();
 		return (

@@ -90,7 +90,7 @@ async function interview(questions: readonly Question[], options: ProbeStdioOpti
 	for (const question of questions) {
 		asked.add(question);
 		child.send(JSON.stringify(question.message));
-		const waitMs = question === questions.at(-1) ? left() : Math.min(patienceMs, left());
+		const waitMs = question === questions.at(-1) ? left() : Math.min(patienceMs, timeoutMs / 2);
 		const got = await lines.next((message) => meant(message, question, asked), waitMs, signal);
 		if (typeof got === "string" || "exit" in got) {
 			note(question, outcomeOf(got));

@@ -1,5 +1,6 @@
 /** What the admin API answers, as schemas: `/openapi.json` is made of them, and tests hold real answers against them. */
 import { z } from "zod";
+import { findingSchema } from "../detection/finding.ts";
 import { adminErrors } from "../errors/admin.ts";
 import { jsonSchema } from "../registry/schema.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
@@ -43,13 +44,16 @@ const replica = z
 const server = z
 	.object({
 		id: z.string().meta({ examples: ["github"] }),
-		type: z.string().describe("`http`, `stdio` or `k8s`."),
+		type: z
+			.string()
+			.describe("`http`, `stdio` or `k8s`; `auto` where the entry does not say it, so that it is detected."),
 		state: z
 			.enum(["serving", "unavailable", "refused", "failing"])
 			.describe(
 				"`refused`: by Envoy; `failing`: no address, no healthy replica, or a stdio server whose last process did not start.",
 			),
 		problem: z.string().exactOptional().describe("Why it is not `serving`."),
+		detected: findingSchema.exactOptional(),
 		endpoints: z.array(replica).exactOptional(),
 		ejections: z.int().min(0).exactOptional().describe("How often a replica was ejected."),
 		checks: z.int().min(0).exactOptional().describe("Active health checks so far."),

@@ -9,6 +9,8 @@ export function rawEntry(given: {
 	command: readonly string[];
 	headers: readonly string[];
 	env: readonly string[];
+	/** Of a server at URLs. */
+	type?: "http" | "sse";
 }): RawEntry {
 	const { urls, command, headers, env } = given;
 	if (urls.length > 0 && command.length > 0) throw usage("Give a URL or, after --, a command; not both.");
@@ -17,13 +19,14 @@ export function rawEntry(given: {
 		const [only] = urls;
 		const pairs = headers.map((text) => pair(text, /^([^:\s]+):\s*(.*)$/s, "--header takes 'NAME: VALUE'"));
 		return {
-			type: "http",
+			type: given.type ?? "http",
 			...(urls.length === 1 ? { endpoint: only } : { endpoints: urls }),
 			...(pairs.length > 0 ? { headers: Object.fromEntries(pairs) } : {}),
 		};
 	}
 	if (command.length === 0)
 		throw usage("Say what the server is: a URL, or a command after -- (`servers add files -- npx ...`).");
+	if (given.type !== undefined) throw usage("--type is for a URL; what comes after -- is a stdio server.");
 	if (headers.length > 0) throw usage("--header is for a URL; a command takes --env.");
 	const pairs = env.map((text) => pair(text, /^([^=\s]+)=(.*)$/s, "--env takes NAME=VALUE"));
 	return { type: "stdio", cmd: command, ...(pairs.length > 0 ? { env: Object.fromEntries(pairs) } : {}) };

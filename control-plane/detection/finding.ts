@@ -7,19 +7,28 @@ const tried = z.object({
 	outcome: z.string(),
 });
 
-/** A finding as it travels between processes. */
-export const findingSchema = z.object({
-	transport: z.enum(["streamable-http", "sse", "stdio"]),
-	/** Where on the endpoint it answers; absent for stdio. */
-	path: z.string().optional(),
-	/** Newest first. Of the revisions before 2026-07-28 only the newest that the server agrees to; empty if unknown. */
-	revisions: z.array(z.string()),
-	serverInfo: z.object({ name: z.string(), version: z.string().optional() }).optional(),
-	/** It asks for credentials that the entry does not have, so the rest is unknown. */
-	authorization: z.literal(true).optional(),
-});
+/** A finding as it travels between processes and stands in the status. */
+export const findingSchema = z
+	.object({
+		transport: z.enum(["streamable-http", "sse", "stdio"]),
+		path: z.string().exactOptional().describe("Where on the endpoint it answers; left out for stdio."),
+		revisions: z
+			.array(z.string())
+			.describe(
+				"Revisions of MCP, newest first; of those before 2026-07-28 only the newest that the server agrees to. Empty where it asks for authorization.",
+			),
+		serverInfo: z
+			.object({ name: z.string(), version: z.string().exactOptional() })
+			.exactOptional()
+			.describe("What it calls itself."),
+		authorization: z
+			.literal(true)
+			.exactOptional()
+			.describe("It asks for credentials that the entry does not have, so the rest is unknown."),
+	})
+	.describe("How a server whose entry does not say its type was found to be reached.");
 
-const probeResult = z.object({ finding: findingSchema.optional(), tried: z.array(tried) });
+const probeResult = z.object({ finding: findingSchema.exactOptional(), tried: z.array(tried) });
 
 /** One thing that was tried, and what came of it. */
 export type Tried = Readonly<z.infer<typeof tried>>;

@@ -95,7 +95,8 @@ function revisionsIn(list: unknown): string[] {
 
 function serverInfo(value: unknown): Pick<Finding, "serverInfo"> {
 	if (!isObject(value) || typeof value["name"] !== "string") return {};
-	const short = (text: string) => text.slice(0, 100);
+	// It is shown on terminals.
+	const short = (text: string) => text.replace(/\p{Cc}+/gu, " ").slice(0, 100);
 	const { name, version } = value;
 	return { serverInfo: { name: short(name), ...(typeof version === "string" ? { version: short(version) } : {}) } };
 }

@@ -4,6 +4,7 @@ import { bridge } from "./bridge.ts";
 import { call } from "./call.ts";
 import { controlPlane } from "./control-plane.ts";
 import { keysHash, keysNew } from "./keys.ts";
+import { probe } from "./probe.ts";
 import { schema } from "./schema.ts";
 import { serversAdd, serversGet, serversList, serversRemove } from "./servers.ts";
 import { status } from "./status.ts";
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
 	validate,
 	status,
 	call,
+	probe,
 	controlPlane,
 	bridge,
 	bootstrapCommand,

@@ -70,6 +70,11 @@ export const serversAdd = command(
 				describe: "NAME: VALUE for requests to the URLs; repeatable",
 			},
 			env: { type: "string", array: true, default: [], describe: "NAME=VALUE for the process; repeatable" },
+			type: {
+				choices: ["http", "sse"] as const,
+				requiresArg: true,
+				describe: "What a server at a URL speaks: Streamable HTTP, or HTTP+SSE [default: http]",
+			},
 			force: { type: "boolean", default: false, describe: "Replace a server of this id" },
 		},
 		positionals: {
@@ -92,6 +97,7 @@ export const serversAdd = command(
 				command: Array.isArray(behind) ? behind.map(String) : [],
 				headers: args.header,
 				env: args.env,
+				...(args.type === undefined ? {} : { type: args.type }),
 			});
 			const { file, isNew } = editableFile(args.registry);
 			const text = isNew ? "" : readRegistryText(file);

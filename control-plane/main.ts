@@ -11,7 +11,7 @@ import { createDetector } from "./detection/detector.ts";
 import { createEntryList } from "./detection/entries.ts";
 import { probeHttp } from "./detection/probe-http.ts";
 import type { BuildContext } from "./ir/build.ts";
-import type { ApiKey, ListenerIR, ListenerTlsIR } from "./ir/model.ts";
+import type { ApiKey, ListenerIR, ListenerTlsIR, TraceIR } from "./ir/model.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { unknownServers } from "./registry/api-keys.ts";
 import { type ExpandDeps, expand } from "./registry/expand.ts";
@@ -43,6 +43,7 @@ export interface ControlPlaneOptions {
 	readonly accessLog: string;
 	/** Left out: no key is asked for. */
 	readonly apiKeys?: ApiKeyPlaces;
+	readonly trace: TraceIR;
 	/** Left out: plain HTTP. */
 	readonly tls?: TlsFiles;
 	readonly log: Logger;
@@ -226,6 +227,7 @@ function listenerOf(options: ControlPlaneOptions, apiKeys: readonly ApiKey[], tl
 		accessLog: options.accessLog,
 		tcpKeepAlive: process.platform === "linux",
 		apiKeys,
+		trace: options.trace,
 		...(tls === undefined ? {} : { tls }),
 	};
 }

@@ -59,6 +59,11 @@ export function bootstrap(options: BootstrapOptions) {
 		deferred_stat_options: { enable_deferred_creation_stats: true },
 		// Without a sink the periodic merge of all histograms is work for nobody; reading /stats does it when asked.
 		stats_flush_on_admin: true,
+		layered_runtime: {
+			// By default Envoy exports every five spans on their own, which costs more than to make them, and where the
+			// receiver is down it logs an error as often. What is left goes every five seconds.
+			layers: [{ name: "static", static_layer: { "tracing.opentelemetry.min_flush_spans": 512 } }],
+		},
 		overload_manager: overloadManager(options),
 	};
 }

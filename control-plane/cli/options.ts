@@ -82,6 +82,23 @@ export const servingOptions = {
 		default: "-",
 		describe: "Where requests are logged as JSON: a file, - for stdout, off",
 	},
+	traceparent: {
+		type: "boolean",
+		default: true,
+		describe: "Give requests without a traceparent one; --no-traceparent only passes on what clients send",
+	},
+	"otel-endpoint": {
+		type: "string",
+		requiresArg: true,
+		describe:
+			"URL that Envoy sends spans to by OTLP over HTTP, as in http://127.0.0.1:4318 (without a path: /v1/traces)",
+	},
+	"otel-sample": {
+		type: "number",
+		requiresArg: true,
+		default: 100,
+		describe: "Percent of the requests that get a span, of those that bring no decision of their own",
+	},
 	"mcp-filter": {
 		type: "boolean",
 		default: true,

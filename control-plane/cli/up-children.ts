@@ -37,6 +37,10 @@ export function controlPlaneChild(deps: {
 		...(options.apiKeyFile === undefined ? [] : ["--api-key-file", absolute(options.apiKeyFile)]),
 		...(options.adminTokenFile === undefined ? [] : ["--admin-token-file", absolute(options.adminTokenFile)]),
 		...(serving.tls === undefined ? [] : tlsArgs(serving.tls.files)),
+		...(options.traceparent ? [] : ["--no-traceparent"]),
+		...(options.otelEndpoint === undefined
+			? []
+			: ["--otel-endpoint", options.otelEndpoint, "--otel-sample", String(options.otelSample)]),
 		...(options.insecure ? ["--insecure"] : []),
 		...(options.mcpFilter ? [] : ["--no-mcp-filter"]),
 	];

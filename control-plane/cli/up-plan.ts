@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import type { EnvoyLogLevel } from "../../envoy/process.ts";
 import { TOKEN_VARIABLE, tokenSource } from "../admin/token.ts";
+import type { TraceIR } from "../ir/model.ts";
 import { apiKeysVariable } from "../registry/api-keys.ts";
 import { formatErrors } from "../registry/format.ts";
 import { type ApiKeyPlaces, loadApiKeys } from "../sources/api-key-source.ts";
@@ -26,6 +27,9 @@ export interface ServingOptions {
 	readonly maxBody: string;
 	readonly accessLog: string;
 	readonly mcpFilter: boolean;
+	readonly traceparent: boolean;
+	readonly otelEndpoint?: string | undefined;
+	readonly otelSample: number;
 }
 
 /** {@link ServingOptions}, checked. */
@@ -33,6 +37,7 @@ export interface Serving {
 	readonly listen: TcpAddress;
 	readonly admin: TcpAddress;
 	readonly maxBodyBytes: number;
+	readonly trace: TraceIR;
 	/** Where the keys of clients are, which have been found without fault; left out: no key is asked for. */
 	readonly apiKeys?: ApiKeyPlaces;
 	/** Left out: plain HTTP. Paths are absolute. */
@@ -76,7 +81,15 @@ export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): S
 	}
 	const tls = checkTls(options);
 	const maxBodyBytes = parseSize(options.maxBody);
-	return { listen, admin, maxBodyBytes, ...(apiKeys !== undefined && { apiKeys }), ...(tls !== undefined && { tls }) };
+	const trace = checkTrace(options);
+	return {
+		listen,
+		admin,
+		maxBodyBytes,
+		trace,
+		...(apiKeys !== undefined && { apiKeys }),
+		...(tls !== undefined && { tls }),
+	};
 }
 
 /** Reads the keys once, so that faults are told at once and not by a child. */
@@ -85,6 +98,20 @@ function checkApiKeys(places: ApiKeyPlaces, env: NodeJS.ProcessEnv): ApiKeyPlace
 	const result = loadApiKeys(places, { env, readFile: (path) => readFileSync(path, "utf8") });
 	if (!result.ok) throw failure(`The API keys are faulty:\n${formatErrors(result.errors)}`);
 	return places;
+}
+
+function checkTrace({ traceparent, otelEndpoint, otelSample }: ServingOptions): TraceIR {
+	if (!(otelSample >= 0 && otelSample <= 100)) throw usage(`--otel-sample takes a percentage, 0 to 100.`);
+	if (otelEndpoint === undefined) return traceparent ? "generate" : "pass";
+	const url = URL.canParse(otelEndpoint) ? new URL(otelEndpoint) : undefined;
+	if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+		throw usage(
+			"--otel-endpoint takes the URL of an OTLP receiver over HTTP, as in http://127.0.0.1:4318 or https://otel.example/v1/traces; " +
+				"credentials are for a collector of yours to add.",
+		);
+	}
+	if (url.pathname === "/") url.pathname = "/v1/traces";
+	return { url: url.href, samplePercent: otelSample };
 }
 
 /** Reads the certificate, so that a faulty one is told before anything runs. */

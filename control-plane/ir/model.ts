@@ -101,6 +101,20 @@ export interface ListenerTlsIR {
 	readonly clientCaPem?: string;
 }
 
+/** Where Envoy sends spans to, by OTLP over HTTP. */
+export interface TraceExportIR {
+	/** http or https, with the path that takes traces. */
+	readonly url: string;
+	/** Of the requests that bring no decision of their own, 0 to 100. */
+	readonly samplePercent: number;
+}
+
+/**
+ * What becomes of `traceparent`. `pass`: what a client sends reaches the upstream, and nothing else does; `generate`:
+ * a request without gets one; an exporter: Envoy takes part in the trace and sends its spans there.
+ */
+export type TraceIR = "pass" | "generate" | TraceExportIR;
+
 /** The one listener that clients connect to. */
 export interface ListenerIR {
 	readonly host: string;
@@ -116,6 +130,7 @@ export interface ListenerIR {
 	readonly accessLog: string;
 	/** Probe silent clients with TCP keep-alive; the socket options are Linux' own, so other systems go without. */
 	readonly tcpKeepAlive: boolean;
+	readonly trace: TraceIR;
 	/** Left out: plain HTTP. */
 	readonly tls?: ListenerTlsIR;
 	/** Empty: no key is asked for. */

@@ -25,6 +25,7 @@ export function accessLog({ accessLog: destination, mcpFilter, apiKeys }: Listen
 		durationMs: "%DURATION%",
 		replica: "%UPSTREAM_HOST%",
 		requestId: "%REQ(x-request-id)%",
+		traceparent: "%REQ(traceparent)%",
 		details: "%RESPONSE_CODE_DETAILS%",
 	};
 	const log_format = { json_format, omit_empty_values: true };

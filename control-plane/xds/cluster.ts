@@ -151,7 +151,7 @@ function httpOptions(id: string, upstream: UpstreamIR): Message {
 }
 
 /** TypedStruct, because the .proto files of 2024-07 do not know `auto_host_sni`. */
-function tlsSocket(id: string, tls: NonNullable<UpstreamIR["tls"]>): Message {
+export function tlsSocket(id: string, tls: NonNullable<UpstreamIR["tls"]>): Message {
 	const secret = tls.caPem === undefined ? systemRootsName : caSecretName(id);
 	const validation: Message = {
 		combined_validation_context: {

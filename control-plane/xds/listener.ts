@@ -5,6 +5,7 @@ import { httpFilters, upgradeFilters } from "./filters.ts";
 import { localReplies } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
 import { adsSource, clientCaName, gatewayCertificateName, listenerName, pathHeader } from "./names.ts";
+import { traceMutations, tracing } from "./tracing.ts";
 
 /** The listener that clients connect to. It names no server: servers come as scopes, one each. */
 export function listener(ir: ListenerIR): Message {
@@ -55,7 +56,8 @@ function connectionManager(ir: ListenerIR): Message {
 			rds_config_source: adsSource,
 			scoped_rds: { scoped_rds_config_source: adsSource },
 		},
-		early_header_mutation_extensions: [earlyHeaders],
+		early_header_mutation_extensions: [earlyHeaders(ir)],
+		...tracing(ir.trace),
 		http_filters: httpFilters(ir),
 		upgrade_configs: [{ upgrade_type: "websocket", filters: upgradeFilters(ir) }],
 		local_reply_config: localReplies(ir),
@@ -87,20 +89,23 @@ function connectionManager(ir: ListenerIR): Message {
  * Before anything else looks at the headers: the scope's key is set, and what would steer Envoy (retries, timeouts,
  * attempt counts) is taken away. TypedStruct, because the .proto files of 2024-07 do not know `remove_on_match`.
  */
-const earlyHeaders = extension(
-	"envoy.http.early_header_mutation.header_mutation",
-	typedStruct("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", {
-		mutations: [
-			{ remove_on_match: { key_matcher: { prefix: "x-envoy-" } } },
-			{
-				append: {
-					header: { key: pathHeader, value: "%PATH(NQ:PATH)%" },
-					append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+function earlyHeaders(ir: ListenerIR): Message {
+	return extension(
+		"envoy.http.early_header_mutation.header_mutation",
+		typedStruct("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", {
+			mutations: [
+				{ remove_on_match: { key_matcher: { prefix: "x-envoy-" } } },
+				{
+					append: {
+						header: { key: pathHeader, value: "%PATH(NQ:PATH)%" },
+						append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+					},
 				},
-			},
-		],
-	}),
-);
+				...traceMutations(ir.trace),
+			],
+		}),
+	);
+}
 
 /** TCP keep-alive towards clients, by Linux' numbers: SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT. */
 const keepAlive: Message[] = [

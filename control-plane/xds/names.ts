@@ -30,6 +30,9 @@ export const gatewayCertificateName = "listener/certificate";
 /** SDS secret with the authorities that sign the certificates of clients. */
 export const clientCaName = "listener/client-ca";
 
+/** Cluster that spans are sent to. */
+export const exporterName = "trace-exporter";
+
 /**
  * Internal request header with the path; the scope is its first segment. Set by Envoy on every request whatever the
  * client sends, and removed before the upstream.

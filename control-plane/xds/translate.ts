@@ -6,6 +6,7 @@ import type { Message } from "./message.ts";
 import type { ResourceType } from "./names.ts";
 import { scope } from "./scope.ts";
 import { listenerSecrets, secrets, systemRoots } from "./secrets.ts";
+import { exporterCluster } from "./tracing.ts";
 
 /** A resource before it is encoded. */
 export interface Resource {
@@ -28,10 +29,11 @@ export function translateServer(server: ServerIR): Resource[] {
 	return found;
 }
 
-/** The resources that belong to no server: the listener, its certificate and API keys, the system's authorities. */
+/** The resources that belong to no server: the listener with what it needs, and the system's authorities. */
 export function translateGateway(ir: ListenerIR, systemRootsPem: string): Resource[] {
 	const shared = [systemRoots(systemRootsPem), ...listenerSecrets(ir)];
 	const found = [resource("listener", listener(ir)), ...shared.map((secret) => resource("secret", secret))];
+	if (typeof ir.trace === "object") found.push(resource("cluster", exporterCluster(ir.trace)));
 	if (ir.apiKeys.length > 0) found.push(resource("extension", apiKeysExtension(ir.apiKeys)));
 	return found;
 }

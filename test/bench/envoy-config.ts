@@ -27,8 +27,6 @@ export function staticRoute(
 	};
 	const manager = mine.filter_chains[0].filters[0].typed_config;
 	delete manager["scoped_routes"];
-	// It only finds the scope, which a static route has no use for.
-	delete manager["early_header_mutation_extensions"];
 	manager["route_config"] = oneRoute("/server-0", "/mcp");
 	change(manager);
 	const { dynamic_resources: _, ...common } = bootstrap({
@@ -113,6 +111,7 @@ function listenerIR(port: number, accessLog: string): ListenerIR {
 		mcpFilter: true,
 		accessLog,
 		tcpKeepAlive: process.platform === "linux",
+		trace: "generate",
 		apiKeys: [],
 	};
 }

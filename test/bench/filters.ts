@@ -28,6 +28,9 @@ const variants: Readonly<Record<string, Change>> = {
 	"without rbac": without("rbac"),
 	"without buffer": without("buffer"),
 	"without json_to_metadata": without("json_to_metadata"),
+	"without early headers": (manager) => {
+		delete manager["early_header_mutation_extensions"];
+	},
 	"without cors": without("cors"),
 	"without stateful_session": without("stateful_session"),
 	"without error mappers": (manager) => {

@@ -64,6 +64,7 @@ export const controlPlane = command({
 			allowOrigins: args["allow-origin"],
 			allowHosts: args["allow-host"],
 			maxBodyBytes: serving.maxBodyBytes,
+			trace: serving.trace,
 			mcpFilter: args["mcp-filter"],
 			accessLog: args["access-log"],
 			...(args["admin-token-file"] === undefined ? {} : { adminTokenFile: args["admin-token-file"] }),

@@ -72,6 +72,7 @@ async function withTls(): Promise<ListenerIR> {
 describe("the listener", () => {
 	const variants: Record<string, ListenerIR> = {
 		listener: testListener,
+		"listener-otel": { ...testListener, trace: { url: "https://otel.example/v1/traces", samplePercent: 10 } },
 		"listener-strict": {
 			...testListener,
 			allowHosts: ["gateway.example"],

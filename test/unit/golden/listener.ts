@@ -11,6 +11,7 @@ export const testListener: ListenerIR = {
 	mcpFilter: true,
 	accessLog: "-",
 	tcpKeepAlive: true,
+	trace: "generate",
 	apiKeys: [],
 };
 

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { TraceExportIR, TraceIR } from "../ir/model.ts";
 import { tlsSocket } from "./cluster.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
-import { exporterName, pathHeader } from "./names.ts";
+import { exporterName, mcpNamespace, pathHeader } from "./names.ts";
 
 /** Two headers that live only while a `traceparent` is put together. */
 const [left, right] = ["x-mcp-gateway-random-1", "x-mcp-gateway-random-2"] as const;
@@ -40,6 +40,8 @@ export function tracing(trace: TraceIR): Message {
 				// In place of the URL with its query, which may hold secrets. Gone once a request is routed: then the cluster's
 				// name tells the server.
 				{ tag: "http.url", request_header: { name: pathHeader, default_value: "-" } },
+				fromBody("mcp.method.name", "method"),
+				fromBody("gen_ai.tool.name", "name"),
 			],
 			provider: {
 				name: "envoy.tracers.opentelemetry",
@@ -58,6 +60,11 @@ export function tracing(trace: TraceIR): Message {
 			}),
 		},
 	};
+}
+
+/** Named as https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/ does; left out where the body was not read. */
+function fromBody(tag: string, key: string): Message {
+	return { tag, metadata: { kind: { request: {} }, metadata_key: { key: mcpNamespace, path: [{ key }] } } };
 }
 
 /** A client's decision counts, and where there is none, chance: https://www.w3.org/TR/trace-context/#sampled-flag */

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 async function start(...args: string[]): Promise<Gateway> {
-	gateway = await startGateway({ registry: { s: { endpoint: `${upstream.url}/mcp` } }, args });
+	gateway = await startGateway({ registry: { s: { type: "http", endpoint: `${upstream.url}/mcp` } }, args });
 	return gateway;
 }
 
@@ -105,6 +105,8 @@ describe("with --otel-endpoint", () => {
 		expect(span.attributes).toMatchObject({
 			"http.method": "POST",
 			"http.status_code": "200",
+			"mcp.method.name": "tools/call",
+			"gen_ai.tool.name": "echo",
 			"upstream_cluster.name": "mcp/s",
 			"guid:x-request-id": requestId,
 		});

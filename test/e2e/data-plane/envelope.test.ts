@@ -14,7 +14,7 @@ let upstream: Recorder;
 let gateway: Gateway;
 beforeAll(async () => {
 	upstream = await startRecorder();
-	gateway = await startGateway({ registry: { s: { endpoint: `${upstream.url}/mcp` } } });
+	gateway = await startGateway({ registry: { s: { type: "http", endpoint: `${upstream.url}/mcp` } } });
 });
 afterAll(async () => {
 	await gateway?.stop();

@@ -34,7 +34,9 @@ const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(ty
 function referee(body: Buffer): Told {
 	let parsed: unknown;
 	try {
-		parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body).split("\0")[0] ?? "");
+		const zero = body.indexOf(0);
+		const text = body.subarray(0, zero < 0 ? body.length : zero);
+		parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
 	} catch {
 		return {};
 	}

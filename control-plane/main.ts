@@ -142,7 +142,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		const before = built;
 		const apiKeys = keys?.state.keys ?? [];
 		const from = performance.now();
-		built = builder.build(registry, listenerOf(options, apiKeys, certificates?.state.certificate.tls), context);
+		try {
+			built = builder.build(registry, listenerOf(options, apiKeys, certificates?.state.certificate.tls), context);
+		} catch (error) {
+			log.error({ event: "snapshot_refused", err: error }, "what Envoy would be sent is faulty; what it has stays");
+			return;
+		}
 		metrics.built(performance.now() - from);
 		ads.setSnapshot(built.snapshot);
 		for (const [id, { problem }] of built.outcomes) {

@@ -2,7 +2,8 @@ import type { Detection, Finding } from "../detection/finding.ts";
 import { type BuildContext, buildServer } from "../ir/build.ts";
 import type { ListenerIR, ServerIR } from "../ir/model.ts";
 import type { Registry, Server } from "../registry/model.ts";
-import { translateGateway, translateServer } from "../xds/translate.ts";
+import { type Resource, translateGateway, translateServer } from "../xds/translate.ts";
+import { checkReferences } from "./references.ts";
 import { createSnapshot, type EncodedResource, encodeResource, type Snapshot } from "./snapshot.ts";
 
 /** What became of one server, for status: no secret in it. */
@@ -34,7 +35,9 @@ interface Remembered {
  */
 export function createSnapshotBuilder(systemRootsPem: string) {
 	let remembered = new Map<string, Remembered>();
-	let gateway: { readonly key: string; readonly resources: readonly EncodedResource[] } | undefined;
+	let gateway:
+		| { readonly key: string; readonly plain: readonly Resource[]; readonly resources: readonly EncodedResource[] }
+		| undefined;
 	let serial = 0;
 
 	function entry(server: Server, context: BuildContext): Remembered {
@@ -48,15 +51,20 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 			...(ir.state === "unavailable" ? { problem: ir.problem } : {}),
 			...(detection?.state === "found" ? { detected: detection.finding } : {}),
 		};
-		const resources = translateServer(ir).map(encodeResource);
+		const plain = translateServer(ir);
+		checkReferences(plain, gateway?.plain ?? []);
+		const resources = plain.map(encodeResource);
 		return { server, outcome, resources, stable: isStable(server), detection };
 	}
 
 	return {
+		/** @throws Error where the resources do not fit together: such a snapshot is never served. */
 		build(registry: Registry, listener: ListenerIR, context: BuildContext): Built {
 			const key = JSON.stringify(listener);
 			if (gateway?.key !== key) {
-				gateway = { key, resources: translateGateway(listener, systemRootsPem).map(encodeResource) };
+				const plain = translateGateway(listener, systemRootsPem);
+				checkReferences(plain, []);
+				gateway = { key, plain, resources: plain.map(encodeResource) };
 			}
 			const next = new Map<string, Remembered>();
 			const outcomes = new Map<string, ServerOutcome>();

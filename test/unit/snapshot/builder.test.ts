@@ -3,7 +3,9 @@ import type { BuildContext } from "../../../control-plane/ir/build.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { createRegistryParser } from "../../../control-plane/registry/parse.ts";
 import { createSnapshotBuilder } from "../../../control-plane/snapshot/builder.ts";
+import { checkReferences } from "../../../control-plane/snapshot/references.ts";
 import { createSnapshot } from "../../../control-plane/snapshot/snapshot.ts";
+import type { Resource } from "../../../control-plane/xds/translate.ts";
 import { resource } from "../ads/resources.ts";
 import { testListener, testRoots } from "../golden/listener.ts";
 
@@ -80,5 +82,34 @@ describe("createSnapshot", () => {
 		expect(() => createSnapshot(1, [[resource("scope", "a")], [resource("scope", "a", "2")]])).toThrow(
 			"scope are called a",
 		);
+	});
+});
+
+describe("checkReferences", () => {
+	const cluster: Resource = {
+		type: "cluster",
+		name: "mcp/a",
+		message: { name: "mcp/a", type: "EDS", transport_socket: { tls: [{ name: "ca/a", sds_config: { ads: {} } }] } },
+	};
+	const endpoints: Resource = { type: "endpoints", name: "mcp/a", message: {} };
+	const secret: Resource = { type: "secret", name: "ca/a", message: {} };
+	const scope: Resource = { type: "scope", name: "a", message: { routes: [{ route: { cluster: "mcp/a" } }] } };
+	const listener: Resource = {
+		type: "listener",
+		name: "l",
+		message: { filters: [{ name: "api-keys", config_discovery: { config_source: { ads: {} } } }] },
+	};
+
+	it("takes resources that fit together, those of the gateway included", () => {
+		expect(() => checkReferences([cluster, endpoints, scope], [secret])).not.toThrow();
+	});
+
+	it.each([
+		["a cluster without its endpoints", [cluster, secret], "endpoints mcp/a"],
+		["a cluster without its secret", [cluster, endpoints], "secret ca/a"],
+		["a scope without its cluster", [scope], "cluster mcp/a"],
+		["a listener without its extension", [listener], "extension api-keys"],
+	])("refuses %s", (_what, resources, missing) => {
+		expect(() => checkReferences(resources, [])).toThrow(`needs ${missing}`);
 	});
 });

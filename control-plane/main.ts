@@ -36,6 +36,8 @@ export interface ControlPlaneOptions {
 	/** Addresses of the stdio bridge's workers. */
 	readonly bridges: readonly string[];
 	readonly envoyAdmin?: string;
+	/** Age at which an Envoy's connection is ended, for it to connect anew; left out: never. */
+	readonly maxConnectionAgeMs?: number;
 	readonly allowOrigins: readonly string[];
 	readonly allowHosts: readonly string[];
 	readonly maxBodyBytes: number;
@@ -98,7 +100,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 	let built: Built | undefined;
 	let announced = false;
-	const ads: AdsServer = await startAdsServer({ address: options.xds, log, onChange: acknowledged });
+	const ads: AdsServer = await startAdsServer({
+		address: options.xds,
+		log,
+		onChange: acknowledged,
+		maxConnectionAgeMs: options.maxConnectionAgeMs,
+	});
 
 	const metrics = createMetrics(version());
 	const watchers = new Set<() => void>();

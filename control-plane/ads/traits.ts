@@ -9,7 +9,7 @@ export interface TypeTraits {
 	/**
 	 * Asked for one by one by what needs them, and dropped with it; a response without one says nothing about it. The
 	 * other types are asked for whole: in state-of-the-world, what a response lacks is deleted.
-	 * https://www.envoyproxy.io/docs/envoy/v1.40.0/api-docs/xds_protocol#resource-type-instance-version
+	 * https://www.envoyproxy.io/docs/envoy/v1.40.0/api-docs/xds_protocol#deleting-resources
 	 */
 	readonly byName: boolean;
 	/** A refusal says whose it is. Of scoped routes it often names nothing, or what only looks like a scope. */

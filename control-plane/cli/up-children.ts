@@ -11,6 +11,12 @@ import { mainFile } from "./paths.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { Serving, ServingOptions } from "./up-plan.ts";
 
+/**
+ * A control plane makes much garbage once, when it reads a registry, and little after. With V8's own 16 MB that memory
+ * is never given back: 350 MB at 10,000 servers against 250 MB, at the same speed.
+ */
+const controlPlaneHeap = ["--max-semi-space-size=2"];
+
 /** The control plane as a child. `started` gets each new process: it is told about the others over its channel. */
 export function controlPlaneChild(deps: {
 	registry: string;
@@ -48,7 +54,7 @@ export function controlPlaneChild(deps: {
 		name: "control-plane",
 		signals: ["SIGHUP"],
 		start: () => {
-			const child = spawnSelf("control-plane", args, deps.env, deps.output);
+			const child = spawnSelf("control-plane", args, deps.env, deps.output, controlPlaneHeap);
 			deps.started(child);
 			return child;
 		},
@@ -103,8 +109,14 @@ export function envoyChild(deps: {
 }
 
 /** Starts a command of our own that ends when the channel to this process does. */
-function spawnSelf(name: string, args: readonly string[], env: NodeJS.ProcessEnv, output: Output): ChildProcess {
-	const child = spawn(process.execPath, [mainFile, ...args, "--json", "--supervised"], {
+function spawnSelf(
+	name: string,
+	args: readonly string[],
+	env: NodeJS.ProcessEnv,
+	output: Output,
+	nodeOptions: readonly string[] = [],
+): ChildProcess {
+	const child = spawn(process.execPath, [...nodeOptions, mainFile, ...args, "--json", "--supervised"], {
 		env,
 		stdio: ["ignore", "pipe", "pipe", "ipc"],
 		detached: true,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { encode } from "../xds/encode.ts";
 import { type ResourceType, typeUrl } from "../xds/names.ts";
 import type { Resource } from "../xds/translate.ts";
+import { keep } from "./arena.ts";
 
 /** A resource as it is sent: its bytes and a version that only its content decides. */
 export interface EncodedResource {
@@ -33,7 +34,7 @@ export const resourceTypes = [
 /** Encodes one resource. @throws EncodeError where the message does not fit its type. */
 export function encodeResource({ type, name, message }: Resource): EncodedResource {
 	const full = typeUrl[type];
-	const bytes = encode(full.slice(full.lastIndexOf("/") + 1), message);
+	const bytes = keep(encode(full.slice(full.lastIndexOf("/") + 1), message));
 	const version = createHash("sha256").update(bytes).digest("base64url").slice(0, 16);
 	return { type, name, version, bytes };
 }

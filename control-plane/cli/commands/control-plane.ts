@@ -1,3 +1,4 @@
+import { positiveDuration } from "../../registry/duration.ts";
 import { isLoopback, parseAddress } from "../address.ts";
 import type { ProcessState } from "../child.ts";
 import { command } from "../command.ts";
@@ -31,6 +32,11 @@ export const controlPlane = command({
 			requiresArg: true,
 			describe: "HOST:PORT or unix:/path of Envoy's admin interface, for the health of replicas in `status`",
 		},
+		"max-connection-age": {
+			type: "string",
+			requiresArg: true,
+			describe: "End an Envoy's connection at this age (`1h`), so that Envoys spread over several control planes",
+		},
 		...servingOptions,
 		...jsonLogOption,
 		...supervisedOption,
@@ -60,6 +66,9 @@ export const controlPlane = command({
 			listen: serving.listen,
 			admin: serving.admin,
 			bridges: args.bridge,
+			...(args["max-connection-age"] === undefined
+				? {}
+				: { maxConnectionAgeMs: connectionAge(args["max-connection-age"]) }),
 			...(args["envoy-admin"] === undefined ? {} : { envoyAdmin: args["envoy-admin"] }),
 			allowOrigins: args["allow-origin"],
 			allowHosts: args["allow-host"],
@@ -82,6 +91,12 @@ export const controlPlane = command({
 		return await untilSignal({ log, supervised: args.supervised, reload: () => plane.reload(), close });
 	},
 });
+
+function connectionAge(text: string): number {
+	const age = positiveDuration.safeParse(text);
+	if (age.success) return age.data;
+	throw usage(`--max-connection-age ${text}: ${age.error.issues[0]?.message}`);
+}
 
 /** An xDS port hands out the secrets of the registry, so it is as private as the registry. */
 function checkAddress(option: string, text: string, mustBeLocal: boolean): void {

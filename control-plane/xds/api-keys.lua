@@ -100,22 +100,20 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local key = headers:get("x-api-key")
-  if key then
-    headers:remove("x-api-key")
-  else
-    local authorization = headers:get("authorization")
-    key = authorization and string.match(authorization, "^[Bb][Ee][Aa][Rr][Ee][Rr] +([^ ]+) *$")
-    if key then
-      headers:remove("authorization")
-    end
-  end
+  local authorization = headers:get("authorization")
+  local token = authorization and string.match(authorization, "^[Bb][Ee][Aa][Rr][Ee][Rr] +([^ ]+) *$")
+  local key = headers:get("x-api-key") or token
   local name = key and name_of(key)
   if not name then
     if not answer_preflight(handle, headers) then
       refuse(handle, "401", "unauthorized")
     end
     return
+  end
+  headers:remove("x-api-key")
+  -- Some clients send their key in both. A token of the upstream's is looked up, never hashed.
+  if token and known[token] then
+    headers:remove("authorization")
   end
   handle:streamInfo():dynamicMetadata():set("mcp_gateway.api_key", "name", name)
   local allowed = servers[name]

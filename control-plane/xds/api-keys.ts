@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ApiKey } from "../ir/model.ts";
-import { any, extension, type Message, typedStruct } from "./message.ts";
+import { extension, type Message, typedStruct } from "./message.ts";
 import { adsSource, apiKeyMetadata, apiKeysName, exposedHeaders } from "./names.ts";
 import { preflight } from "./scope.ts";
 
@@ -19,18 +19,21 @@ const checkKey: Message = {
 	},
 };
 
-/** Envoy lets a request pass when a script fails; this lets none pass that no key has been found good for. */
+const keyWasFound: Message = { filter: apiKeyMetadata, path: [{ key: "name" }], value: { present_match: true } };
+
+/**
+ * Envoy lets a request pass when a script fails; this lets none pass that no key has been found good for. TypedStruct:
+ * the .proto files only have `metadata`, of whose end Envoy warns.
+ */
 const needKey = extension(
 	"envoy.filters.http.rbac",
-	any("envoy.extensions.filters.http.rbac.v3.RBAC", {
+	typedStruct("envoy.extensions.filters.http.rbac.v3.RBAC", {
 		rules: {
 			action: "ALLOW",
 			policies: {
 				key: {
 					permissions: [{ any: true }],
-					principals: [
-						{ metadata: { filter: apiKeyMetadata, path: [{ key: "name" }], value: { present_match: true } } },
-					],
+					principals: [{ sourced_metadata: { metadata_matcher: keyWasFound, metadata_source: "DYNAMIC" } }],
 				},
 			},
 		},
@@ -44,7 +47,7 @@ export const apiKeyFilters: readonly Message[] = [checkKey, needKey];
 export const keyCounterName = "mcp_gateway_api_key_requests";
 
 /**
- * Counts requests by the key's name and what became of them, each at its end: `name` is `-` where no key was good,
+ * Counts requests by the key's name and what became of them, each at its end: `name` is empty where no key was good,
  * `outcome` where the request was let through. As many counters as keys, times two: no client can make more.
  */
 export const keyCounter: Message = extension(

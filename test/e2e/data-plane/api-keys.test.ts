@@ -103,6 +103,12 @@ describe("a key", () => {
 		expect((await upstream.next()).headers["authorization"]).toBe("Basic dTpw");
 	});
 
+	test("sent in both headers reaches the upstream in neither", async () => {
+		expect((await post("/s", { "x-api-key": alice, ...bearer(alice) })).status).toBe(200);
+		expect(upstream.requests[0]?.headers).not.toHaveProperty("authorization");
+		expect(upstream.requests[0]?.headers).not.toHaveProperty("x-api-key");
+	});
+
 	test("is removed with any other Authorization where the entry says so", async () => {
 		await post("/bare", { "x-api-key": alice, authorization: "Bearer the-clients-own" });
 		expect((await upstream.next()).headers).not.toHaveProperty("authorization");

@@ -84,7 +84,10 @@ test("refusals", () => {
 	});
 	expect(refused(() => setServer("a: [", "r.yaml", "b", { cmd: ["x"] }))).toMatchObject({ reason: "faulty" });
 	expect(refused(() => setServer("{}", "r.json", "a/b", { cmd: ["x"] }))).toMatchObject({ reason: "faulty" });
-	expect(refused(() => setServer("{}", "r.json", "__proto__", { cmd: ["x"] }))).toMatchObject({ reason: "faulty" });
+	const proto = { reason: "faulty", message: "`__proto__` cannot be a key. Choose another name." };
+	expect(refused(() => setServer("{}", "r.json", "__proto__", { cmd: ["x"] }))).toMatchObject(proto);
+	const inside = JSON.parse('{"cmd": ["x"], "env": {"__proto__": "x"}}');
+	expect(refused(() => setServer("a: {cmd: [x]}", "r.yaml", "a", inside))).toMatchObject(proto);
 });
 
 test("what is set is there, what is removed is gone, and the others stay", () => {

@@ -1,4 +1,6 @@
-import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type AdminReason, adminErrors } from "../errors/admin.ts";
 import type { RegistryError } from "../registry/model.ts";
 
@@ -40,6 +42,37 @@ export interface ErrorLog {
 const ofFastify: Readonly<Record<string, AdminReason>> = {
 	FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
 	FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
+	// An id longer than any server's.
+	FST_ERR_MAX_PARAM_LENGTH: "unknown_server",
+};
+
+/** What Node's HTTP parser refuses; all else is `bad_request`. */
+const ofParser: Readonly<Record<string, AdminReason>> = {
+	HPE_HEADER_OVERFLOW: "headers_too_large",
+	ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
+};
+
+/** Options of fastify for what never becomes a request that its error handler sees. */
+export const earlyErrors = {
+	frameworkErrors(error: FastifyError, _request: FastifyRequest, reply: FastifyReply) {
+		send(reply, new AdminError(ofFastify[error.code] ?? "bad_request"));
+	},
+	clientErrorHandler(error: Error & { readonly code?: string }, socket: Socket) {
+		if (error.code !== "ECONNRESET" && socket.writable) {
+			const reason = ofParser[error.code ?? ""] ?? "bad_request";
+			const { status, message } = adminErrors[reason];
+			const body: ErrorBody = { error: reason, message };
+			const text = JSON.stringify(body);
+			const head = [
+				`HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+				"Connection: close",
+				"Content-Type: application/json; charset=utf-8",
+				`Content-Length: ${Buffer.byteLength(text)}`,
+			];
+			socket.write(`${head.join("\r\n")}\r\n\r\n${text}`);
+		}
+		socket.destroySoon();
+	},
 };
 
 /** Gives every error one shape: what is thrown, what fastify refuses, and paths that are not there. */

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isMap } from "../registry/dialect.ts";
 import type { RawEntry } from "../registry/kind.ts";
 import { parseRegistry } from "../registry/parse.ts";
+import { valueProblem } from "../registry/syntax.ts";
 import type { RegistryText } from "../sources/registry-writer.ts";
 import { AdminError } from "./errors.ts";
 
@@ -61,11 +62,13 @@ export function jsonOf({ text }: Body): unknown {
 	}
 }
 
-/** A JSON object. @throws AdminError `bad_request` */
+/** A JSON object. @throws AdminError `bad_request`, `registry_faulty` for what no registry can hold */
 export function objectOf(body: Body): RawEntry {
 	const value = jsonOf(body);
-	if (isMap(value)) return value;
-	throw new AdminError("bad_request", "The body must be a JSON object.");
+	if (!isMap(value)) throw new AdminError("bad_request", "The body must be a JSON object.");
+	const problem = valueProblem(value);
+	if (problem !== undefined) throw new AdminError("registry_faulty", problem);
+	return value;
 }
 
 export const etagOf = (digest: string) => `"${digest}"`;

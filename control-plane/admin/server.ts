@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance } from "fastify";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { StatusDeps } from "../status/status.ts";
-import { AdminError, answerErrors } from "./errors.ts";
+import { AdminError, answerErrors, earlyErrors } from "./errors.ts";
 import { guard } from "./guard.ts";
 import { observeRoutes } from "./observe-routes.ts";
 import { describe } from "./openapi.ts";
@@ -27,7 +27,12 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** The admin API without a socket: tests use `inject()`. */
 export function createAdminApi(deps: AdminDeps): FastifyInstance {
-	const api = fastify({ logger: false, routerOptions: { maxParamLength: 200 }, bodyLimit: 32 * 1024 * 1024 });
+	const api = fastify({
+		...earlyErrors,
+		logger: false,
+		routerOptions: { maxParamLength: 200 },
+		bodyLimit: 32 * 1024 * 1024,
+	});
 	answerErrors(api, deps.log);
 	guard(api, deps);
 	describe(api, deps.version);

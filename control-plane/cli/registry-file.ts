@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Registry, RegistryError } from "../registry/model.ts";
 import { parseRegistry } from "../registry/parse.ts";
+import { registryWords } from "../sources/file-source.ts";
+import { readTextFile } from "../sources/read-file.ts";
 import { usage } from "./errors.ts";
 import { root } from "./paths.ts";
 
@@ -31,13 +33,11 @@ export function chooseRegistry(named: string | undefined, cwd: string): ChosenRe
 	return { file: exampleFile, example: true };
 }
 
-/** The text of a registry file; a file that cannot be read is a usage error. */
+/** The text of a registry file, read as the running gateway reads it; a file that cannot be read is a usage error. */
 export function readRegistryText(file: string): string {
-	try {
-		return readFileSync(file, "utf8");
-	} catch (error) {
-		throw usage(`Cannot read ${file}: ${(error as Error).message}.`);
-	}
+	const content = readTextFile(file, registryWords);
+	if (!content.ok) throw usage(`Cannot read ${file}. ${content.message}`);
+	return content.text;
 }
 
 /** Reads and checks a registry; its faults are the second of the pair. */

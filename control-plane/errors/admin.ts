@@ -11,6 +11,7 @@ export const adminErrors = {
 	unknown_server: { status: 404, message: "There is no server of this id in the registry." },
 	method_not_allowed: { status: 405, message: "This path does not take this method. `Allow` lists those it takes." },
 	not_acceptable: { status: 406, message: "This is to be had as JSON or YAML only." },
+	request_timeout: { status: 408, message: "The request did not arrive within the time that there is for it." },
 	precondition_failed: {
 		status: 412,
 		message: "The registry is not the one that `If-Match` names: it was changed meanwhile. Get it again, then repeat.",
@@ -25,6 +26,7 @@ export const adminErrors = {
 		status: 428,
 		message: "Send the ETag of the registry that you have seen as `If-Match`, so that no one's change is lost.",
 	},
+	headers_too_large: { status: 431, message: "The request's headers are larger than 16 KiB." },
 	internal: { status: 500, message: "The gateway failed at this request. Its log tells why." },
 	registry_unwritable: { status: 500, message: "The registry's file cannot be written. Nothing was changed." },
 } as const satisfies Record<string, { readonly status: number; readonly message: string }>;

@@ -29,8 +29,10 @@ export function readDocument<T>(
 		return index(offset);
 	};
 	const failed = (faults: readonly TextFault[]): DocumentResult<T> => {
-		const sorted = faults.toSorted((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
-		const errors = sorted.map(({ offset, ...fault }): RegistryError => ({ file, ...place(offset), ...fault }));
+		// A value may break one rule in two ways, as a number that is too large for its range and for any.
+		const distinct = new Map(faults.map((fault) => [`${fault.offset} ${fault.message}`, fault]));
+		const once = [...distinct.values()].sort((a, b) => a.offset - b.offset).slice(0, MAX_ERRORS);
+		const errors = once.map(({ offset, ...fault }): RegistryError => ({ file, ...place(offset), ...fault }));
 		return { ok: false, errors };
 	};
 	const read = readText(clean, file, (offset) => place(offset).line);

@@ -10,6 +10,7 @@ import { parseRegistry } from "./parse.ts";
 import { cutRegistry, readPiece } from "./pieces.ts";
 import { isJson, readText } from "./read.ts";
 import { didYouMean } from "./suggest.ts";
+import { valueProblem } from "./syntax.ts";
 
 /** Why an edit was refused. `absent`: no such server; `faulty`: the text, or what would become of it, has `errors`. */
 export class RegistryEditError extends Error {
@@ -102,6 +103,8 @@ export function readEntries(text: string, file: string, ids: readonly string[]):
  * registry. Returns the new text. Throws {@link RegistryEditError} if the result would not be a registry without fault.
  */
 export function editServers(text: string, file: string, entries: Entries, parse: Parse = parseRegistry): string {
+	const problem = valueProblem(Object.fromEntries(entries));
+	if (problem !== undefined) throw new RegistryEditError("faulty", problem);
 	const pieces = cutRegistry(text, file);
 	if (pieces !== undefined) {
 		for (const [id, entry] of entries) {

@@ -51,8 +51,10 @@ function valueAt(value: unknown, path: Path): unknown {
 	return at;
 }
 
+export const MERGE_KEY = "Unknown key `<<`: YAML 1.2 has no merge keys. Write the keys out.";
+
 function unknownKey(key: string, candidates: readonly string[]): string {
-	if (key === "<<") return "Unknown key `<<`: YAML 1.2 has no merge keys. Write the keys out.";
+	if (key === "<<") return MERGE_KEY;
 	const shown = isPlain(key) ? `Unknown key \`${key}\`.` : "This key is unknown.";
 	const hint = didYouMean(key, candidates);
 	return hint === ""

@@ -1,5 +1,5 @@
 /** Which kind of server an entry is, told by its `type` or by its keys, and the faults of keys taken together. */
-import type { Fault } from "./fault.ts";
+import { type Fault, MERGE_KEY } from "./fault.ts";
 import { entryKeys, type Kind } from "./schema.ts";
 import { didYouMean, suggest } from "./suggest.ts";
 
@@ -77,6 +77,7 @@ function combinationFaults(kind: NamedKind, raw: RawEntry, places: readonly stri
 }
 
 function noPlace(raw: RawEntry, kind: NamedKind | undefined): Fault[] {
+	if (Object.hasOwn(raw, "<<")) return [{ path: ["<<"], at: "key", message: MERGE_KEY }];
 	// A mistyped key tells more than "nothing is here".
 	const near = kind === undefined ? ALL_KEYS : entryKeys[kind];
 	const mistyped = Object.keys(raw).filter(

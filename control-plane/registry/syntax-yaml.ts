@@ -95,6 +95,8 @@ export function yamlTree(text: string): SyntaxNode | undefined | readonly TextFa
 		logLevel: "error",
 	});
 	const found = [...doc.errors, ...doc.warnings];
+	// Where exactly the stack had its end is chance.
+	if (found.some(({ code }) => code === "RESOURCE_EXHAUSTION")) throw new SyntaxFault(0, TOO_DEEP);
 	if (found.length > 0) {
 		return firstAtEachPlace(
 			found.map(({ code, pos }) => ({ offset: pos[0], message: WORDS[code] ?? "This is not YAML." })),

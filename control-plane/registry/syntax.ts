@@ -43,6 +43,18 @@ export class SyntaxFault extends Error {
 /** A registry needs five levels; more than this is a mistake or an attack on recursive code. */
 export const MAX_DEPTH = 100;
 export const TOO_DEEP = `This is nested more than ${MAX_DEPTH} levels deep.`;
+const PROTO = "`__proto__` cannot be a key. Choose another name.";
+
+/** Why a value cannot stand in a registry, whatever the format; undefined where it can. */
+export function valueProblem(value: unknown, depth = 1): string | undefined {
+	if (typeof value !== "object" || value === null) return undefined;
+	if (depth > MAX_DEPTH) return TOO_DEEP;
+	for (const [key, inner] of Object.entries(value)) {
+		const problem = key === "__proto__" ? PROTO : valueProblem(inner, depth + 1);
+		if (problem !== undefined) return problem;
+	}
+	return undefined;
+}
 
 /** The plain value of a tree. `__proto__` keys are left out; `contentFaults` reports them. */
 export function toValue(node: SyntaxNode): unknown {
@@ -79,8 +91,7 @@ export function contentFaults(root: SyntaxNode, lineOf: (offset: number) => numb
 		for (const { key, keyOffset, value } of node.entries) {
 			const first = seen.get(key);
 			if (!key.isWellFormed()) faults.push({ offset: keyOffset, message: HALF });
-			else if (key === "__proto__")
-				faults.push({ offset: keyOffset, message: "`__proto__` cannot be a key. Choose another name." });
+			else if (key === "__proto__") faults.push({ offset: keyOffset, message: PROTO });
 			else if (first === undefined) seen.set(key, keyOffset);
 			else {
 				const shown = /^[A-Za-z0-9_.$-]{1,64}$/.test(key) ? `\`${key}\`` : "This key";

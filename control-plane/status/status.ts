@@ -139,8 +139,7 @@ export function envoyStatuses({ streams, snapshot }: AdsServer): EnvoyStatus[] {
 /** What an Envoy said when it refused one of these resources. */
 function refusalOf(envoys: readonly EnvoyStatus[], isMine: (name: string) => boolean): string | undefined {
 	const refusal = envoys.flatMap(({ refused }) => refused).find(({ name }) => isMine(name));
-	if (refusal === undefined) return undefined;
-	return `Envoy refused it at ${new Date(refusal.since).toISOString()}: ${refusal.message}`;
+	return refusal === undefined ? undefined : `Envoy refused it: ${refusal.message}`;
 }
 
 function serverStatus(

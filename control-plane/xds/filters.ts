@@ -42,6 +42,8 @@ const loopbackOrigin = String.raw`https?://(?:localhost|127\.0\.0\.1|\[::1\])(?:
 function refusals(listener: ListenerIR): Message {
 	const policies: Record<(typeof deniedReasons)[number], Message | undefined> = {
 		bad_path: requestHeader(":path", matches(dotSegment)),
+		// A tunnel: its body never ends, so the body limit would wait for ever. WebSocket over HTTP/2 is no CONNECT by here.
+		bad_request: requestHeader(":method", { string_match: { exact: "CONNECT" } }),
 		// Declared lengths are refused without a byte of the body. The range's end is excluded, and numbers beyond 64 bits
 		// match no range: so whatever has sixteen digits is refused by its look.
 		body_too_large: {

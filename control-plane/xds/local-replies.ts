@@ -14,7 +14,7 @@ export function localReplies(listener: ListenerIR): Message {
 }
 
 /** Denials of the RBAC filter: the policy's name is the reason. */
-export const deniedReasons = ["bad_path", "body_too_large", "origin_denied", "host_denied"] as const;
+export const deniedReasons = ["bad_path", "bad_request", "body_too_large", "origin_denied", "host_denied"] as const;
 
 interface Rule {
 	readonly when: Message;
@@ -26,6 +26,11 @@ const rules: readonly Rule[] = [
 	...deniedReasons.map((reason): Rule => ({ when: details(`rbac_access_denied_matched_policy[${reason}]`), reason })),
 	// No key has been found good, or the script that looks has failed.
 	{ when: details("rbac_access_denied_matched_policy[none]"), reason: "unauthorized" },
+	{
+		when: details("upgrade_failed"),
+		reason: "bad_request",
+		data: { detail: "A connection is upgraded to `websocket` and to nothing else." },
+	},
 	{ when: details("request_header_timeout"), reason: "request_timeout" },
 	// `max_stream_duration` (`timeouts.request`) sets no response flag of its own.
 	{ when: details("max_duration_timeout"), reason: "timeout" },

@@ -139,7 +139,8 @@ export function envoyStatuses({ streams, snapshot }: AdsServer): EnvoyStatus[] {
 /** What an Envoy said when it refused one of these resources. */
 function refusalOf(envoys: readonly EnvoyStatus[], isMine: (name: string) => boolean): string | undefined {
 	const refusal = envoys.flatMap(({ refused }) => refused).find(({ name }) => isMine(name));
-	return refusal === undefined ? undefined : `Envoy refused it: ${refusal.message}`;
+	if (refusal === undefined) return undefined;
+	return `Envoy refused it at ${new Date(refusal.since).toISOString()}: ${refusal.message}`;
 }
 
 function serverStatus(

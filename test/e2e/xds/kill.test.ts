@@ -12,7 +12,7 @@ interface Envoy {
 
 test("kill -9 of the control plane under traffic: Envoy serves on, and is sent nothing that it has", async () => {
 	const upstream = await startRecorder({ reply: ({ target }) => ({ body: target }) });
-	const at = (id: string) => [id, { endpoint: `${upstream.url}/${id}` }] as const;
+	const at = (id: string) => [id, { type: "http", endpoint: `${upstream.url}/${id}` }] as const;
 	const registry = Object.fromEntries(Array.from({ length: 10 }, (_, index) => at(`s${index}`)));
 	const gateway = await startGateway({ registry });
 	const envoys = async () => {

@@ -18,7 +18,7 @@ afterEach(async () => {
 	await upstream?.close();
 });
 
-const at = (path: string) => ({ endpoint: `${upstream.url}${path}` });
+const at = (path: string) => ({ type: "http", endpoint: `${upstream.url}${path}` });
 
 /** A scope that Envoy refuses, naming nothing: its pattern is no regular expression. */
 function badScope(id: string): EncodedResource {

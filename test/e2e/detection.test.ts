@@ -145,7 +145,18 @@ describe("what an entry without a type becomes", () => {
 
 		const status = await call("status", "--admin", new URL(gateway.adminUrl).host);
 		expect(status.stdout).toContain("auto: streamable-http at /mcp, 2026-07-28, 2025-11-25");
-		for (const text of [gateway.output(), status.stdout, refused.text]) expect(text).not.toContain("hunter2");
+		const at = ["--registry", gateway.registryFile, "--admin", new URL(gateway.adminUrl).host];
+		const list = await call("servers", "list", ...at);
+		expect(list.stdout).toMatch(/^bare +auto +\S+ +serving: streamable-http at \/mcp, 2026-07-28, 2025-11-25$/m);
+		expect(list.stdout).toContain("nothing that speaks MCP was found");
+		expect(JSON.parse((await call("servers", "get", "old", ...at)).stdout)).toMatchObject({
+			type: "auto",
+			http: { endpoints: [{ url: sse.url }] },
+			state: "serving",
+			detected: { transport: "sse", revisions: ["2024-11-05"] },
+		});
+		for (const text of [gateway.output(), status.stdout, refused.text, list.stdout])
+			expect(text).not.toContain("hunter2");
 	});
 
 	test("no request causes a probe", async () => {

@@ -39,12 +39,13 @@ export const probe = command({
 		if (!isUrl && /^[a-z]+:\/\//i.test(given[0] ?? "")) throw usage("A URL begins with http:// or https://.");
 		if (urls.length > 1) throw usage("Give one URL.");
 		const entry = rawEntry({ urls, command: words, headers: args.header, env: args.env });
+		const server = await serverOf(entry);
 		const colours = coloursFor(process.stdout);
 		const onTried = (tried: Tried) => {
 			if (!args.json) process.stdout.write(`  ${triedLine(tried, colours)}\n`);
 		};
 		if (!args.json) process.stdout.write(`Trying ${urls[0] ?? words.join(" ")}\n`);
-		const result = await probeEntry(entry, { timeout: args.timeout, onTried });
+		const result = await probeServer(server, { timeout: args.timeout, onTried });
 		const add = result.finding && toAdd(result.finding, entry, urls[0]);
 		if (args.json) process.stdout.write(`${JSON.stringify({ ...result, ...(add && { add }) }, null, 2)}\n`);
 		else process.stdout.write(`\n${shown(result, add, colours)}`);
@@ -57,14 +58,15 @@ interface How {
 	readonly onTried: (tried: Tried) => void;
 }
 
-async function probeEntry(entry: RawEntry, how: How): Promise<ProbeResult> {
-	const [{ parseEntry }, { expand }] = await Promise.all([
-		import("../../registry/entry.ts"),
-		import("../../registry/expand.ts"),
-	]);
+async function serverOf(entry: RawEntry): Promise<Server | undefined> {
+	const { parseEntry } = await import("../../registry/entry.ts");
 	const parsed = parseEntry("probe", entry, undefined);
 	if (!parsed.ok) throw usage(parsed.faults.map(({ message }) => message).join(" "));
-	const server: Server | undefined = parsed.server;
+	return parsed.server;
+}
+
+async function probeServer(server: Server | undefined, how: How): Promise<ProbeResult> {
+	const { expand } = await import("../../registry/expand.ts");
 	const expandHere = (template: string) => expand(template, { env: process.env, readFile });
 	const signal = new AbortController().signal;
 	if (server?.type === "stdio") return probeCommand(server, expandHere, { ...how, signal });

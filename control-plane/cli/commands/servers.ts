@@ -7,9 +7,10 @@ import { didYouMean } from "../../registry/suggest.ts";
 import { writeFileAtomic } from "../../registry/write-file-atomic.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
-import { registryOption } from "../options.ts";
+import { adminOption, registryOption } from "../options.ts";
 import { rawEntry } from "../raw-entry.ts";
 import { type ChosenRegistry, chooseRegistry, defaultNames, readRegistry, readRegistryText } from "../registry-file.ts";
+import { describeServed, readServed } from "../served.ts";
 import { coloursFor, table } from "../text.ts";
 
 const id = { type: "string", demandOption: true, describe: "Id of the server: the first part of its path" } as const;
@@ -17,21 +18,29 @@ const id = { type: "string", demandOption: true, describe: "Id of the server: th
 export const serversList = command(
 	{
 		usage: "list",
-		summary: "List the servers of the registry",
-		options: { ...registryOption, json: { type: "boolean", default: false, describe: "Print JSON" } },
+		summary: "List the servers of the registry, and what the gateway that serves it made of them",
+		options: { ...registryOption, ...adminOption, json: { type: "boolean", default: false, describe: "Print JSON" } },
 		positionals: {},
 		examples: [["servers list --json", "for scripts"]],
 		run: async (args) => {
-			const registry = goodRegistry(chooseRegistry(args.registry, process.cwd()));
-			const servers = [...registry.servers.values()];
+			const chosen = chooseRegistry(args.registry, process.cwd());
+			const servers = [...goodRegistry(chosen).servers.values()];
+			const served = await readServed(args, chosen.file);
 			if (args.json) {
-				const rows = servers.map((server) => ({ id: server.id, type: server.type, target: target(server) }));
+				const rows = servers.map((server) => {
+					return { id: server.id, type: server.type, target: target(server), ...served.get(server.id) };
+				});
 				process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
 				return 0;
 			}
 			const colours = coloursFor(process.stdout);
-			const head = ["SERVER", "TYPE", "TARGET"].map((cell) => colours.dim(cell));
-			const rows = servers.map((server) => [colours.cyan(server.id), server.type, target(server)]);
+			const names = ["SERVER", "TYPE", "TARGET", ...(served.size > 0 ? ["IN THE GATEWAY"] : [])];
+			const head = names.map((cell) => colours.dim(cell));
+			const rows = servers.map((server) => {
+				const known = served.get(server.id);
+				const words = known === undefined ? [] : [describeServed(known)];
+				return [colours.cyan(server.id), server.type, target(server), ...words];
+			});
 			process.stdout.write(`${table([head, ...rows]).join("\n")}\n`);
 			return 0;
 		},
@@ -43,14 +52,16 @@ export const serversGet = command(
 	{
 		usage: "get <id>",
 		summary: "Show one server with all defaults filled in, as JSON; secrets stay placeholders",
-		options: { ...registryOption },
+		options: { ...registryOption, ...adminOption },
 		positionals: { id },
 		examples: [["servers get everything", "everything the gateway knows of it"]],
 		run: async (args) => {
-			const registry = goodRegistry(chooseRegistry(args.registry, process.cwd()));
+			const chosen = chooseRegistry(args.registry, process.cwd());
+			const registry = goodRegistry(chosen);
 			const server = registry.servers.get(args.id);
 			if (server === undefined) throw absent(args.id, registry);
-			process.stdout.write(`${JSON.stringify(server, null, 2)}\n`);
+			const served = (await readServed(args, chosen.file)).get(args.id);
+			process.stdout.write(`${JSON.stringify({ ...server, ...served }, null, 2)}\n`);
 			return 0;
 		},
 	},

@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { TOKEN_VARIABLE, type TokenSource, tokenSource } from "../../admin/token.ts";
 import { describeFinding, findingSchema } from "../../detection/finding.ts";
-import { httpUrl, parseTcp } from "../address.ts";
+import { askAdmin } from "../ask-admin.ts";
 import { command } from "../command.ts";
-import { failure, usage } from "../errors.ts";
+import { failure } from "../errors.ts";
 import { adminOption } from "../options.ts";
 import { type Colours, coloursFor, table } from "../text.ts";
 
@@ -82,7 +81,7 @@ export const status = command({
 		["status --json | jq .servers", "for scripts"],
 	],
 	run: async (args) => {
-		const body = await ask(args.admin, tokenSource(args["admin-token-file"], process.env));
+		const body = await askAdmin(args, "/v1/status");
 		if (args.json) process.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
 		const parsed = statusSchema.safeParse(body);
 		if (!parsed.success) throw failure(`What answers at ${args.admin} is no MCP gateway of this version.`);
@@ -91,35 +90,6 @@ export const status = command({
 		return ready && registry.errors.length === 0 && (apiKeys?.errors ?? []).length === 0 ? 0 : 1;
 	},
 });
-
-async function ask(admin: string, token: TokenSource | undefined): Promise<unknown> {
-	let url: string;
-	try {
-		url = `${httpUrl(parseTcp(admin))}/v1/status`;
-	} catch (error) {
-		throw usage(`--admin: ${(error as Error).message}`);
-	}
-	const headers: Record<string, string> = {};
-	try {
-		if (token !== undefined) headers["authorization"] = `Bearer ${token()}`;
-	} catch (error) {
-		throw failure(`The admin API's token cannot be read: ${(error as Error).message}.`);
-	}
-	let response: Response;
-	try {
-		response = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) });
-	} catch {
-		throw failure(
-			`No gateway answers at ${admin}. Start one with \`mcp-gateway up\`, or name its address with --admin.`,
-		);
-	}
-	if (response.status === 401) {
-		const hint = `Name the file that holds it with --admin-token-file, or set ${TOKEN_VARIABLE}.`;
-		throw failure(`The admin API at ${admin} wants ${token === undefined ? "its" : "another"} token. ${hint}`);
-	}
-	if (!response.ok) throw failure(`The admin API at ${admin} answered ${response.status}.`);
-	return await response.json().catch(() => undefined);
-}
 
 /** A status as text for people. */
 export function formatStatus(status: ShownStatus, colours: Colours, now: number): string {

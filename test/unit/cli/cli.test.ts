@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { commands, groups } from "../../../control-plane/cli/commands/index.ts";
@@ -9,6 +10,7 @@ import { mainFile } from "../../../control-plane/cli/paths.ts";
 import { hashOfKey, readApiKeys } from "../../../control-plane/registry/api-keys.ts";
 import { call } from "../../support/cli.ts";
 import { NODE } from "../../support/process.ts";
+import { type Reply, startRecorder } from "../../support/upstreams.ts";
 
 let folder: string;
 let good: string;
@@ -54,6 +56,11 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		[["up", "--admin", "0.0.0.0:9090", "--insecure"], /--admin 0\.0\.0\.0:9090 is refused/],
 		[["up", "--listen", "x", "--listen", "y"], /more than once/],
 		[["up", "--max-body", "lots"], /takes a size/],
+		[["probe"], /Give a URL, or a command after --/],
+		[["probe", "ftp://a"], /begins with http/],
+		[["probe", "http://a", "http://b"], /one URL/],
+		[["probe", "http://a", "--", "x"], /not both/],
+		[["probe", "http://a/?key=hunter2"], /must not hold a query/],
 		[["up", "--tls-cert", "c.pem"], /--tls-cert needs .*--tls-key FILE/],
 		[["up", "--tls-key", "k.pem"], /--tls-key needs .*--tls-cert FILE/],
 		[["up", "--tls-client-ca", "ca.pem"], /--tls-cert FILE --tls-key FILE/],
@@ -101,6 +108,49 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		});
 		const failed = await call("call", "a", "--gateway", "http://127.0.0.1:1");
 		expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/No gateway answers/) });
+	});
+
+	test("probe finds a program, and writes the line that adds it", async () => {
+		const program = fileURLToPath(new URL("../../fixtures/stdio/server.ts", import.meta.url));
+		const found = await call("probe", "--env", "KEY=hunter2", "--", NODE, program);
+		expect(found.code).toBe(0);
+		expect(found.stdout).toContain("Found   stdio, 2025-11-25");
+		expect(found.stdout).toContain(`mcp-gateway servers add fixture --env 'KEY=\${KEY}' -- ${NODE} ${program}`);
+		expect(found.stdout).not.toContain("hunter2");
+		expect(JSON.parse((await call("probe", "--json", NODE, program)).stdout)).toMatchObject({
+			finding: { transport: "stdio" },
+			add: { entry: { fixture: { type: "stdio", cmd: [NODE, program] } } },
+		});
+	});
+
+	test("probe finds a URL's endpoint, and says what is in its way", async () => {
+		const replies: Record<string, Reply> = {
+			"GET /sse": { chunks: ["event: endpoint\ndata: /m\n\n"], hang: true },
+			"POST /mcp": { status: 401 },
+		};
+		let shown = ["GET /sse"];
+		const upstream = await startRecorder({
+			reply: ({ method, target }) =>
+				(shown.includes(`${method} ${target}`) && replies[`${method} ${target}`]) || { status: 404 },
+		});
+		try {
+			const sse = await call("probe", upstream.url, "--header", "X-Key: hunter2");
+			expect(sse).toMatchObject({ code: 0, stdout: expect.stringContaining("Found   sse at /sse, 2024-11-05") });
+			expect(sse.stdout).toContain(
+				`mcp-gateway servers add my-server ${upstream.url}/sse --type sse --header 'X-Key: \${X_KEY}'`,
+			);
+			expect(sse.stdout).not.toContain("hunter2");
+			expect(upstream.requests[0]?.headers["x-key"]).toBe("hunter2");
+			shown = ["POST /mcp"];
+			const guarded = await call("probe", `${upstream.url}/mcp`);
+			expect(guarded).toMatchObject({ code: 0, stdout: expect.stringContaining("asks for authorization") });
+			shown = [];
+			const nothing = await call("probe", upstream.url);
+			expect(nothing).toMatchObject({ code: 1, stdout: expect.stringContaining("Found nothing") });
+			expect(nothing.stdout).toContain(`POST ${upstream.url}/mcp initialize  HTTP 404`);
+		} finally {
+			await upstream.close();
+		}
 	});
 
 	test("servers add, get, list and remove edit the file", async () => {

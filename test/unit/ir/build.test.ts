@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
+import type { Detection, Finding } from "../../../control-plane/detection/finding.ts";
 import { buildServer } from "../../../control-plane/ir/build.ts";
 import type { ServerIR } from "../../../control-plane/ir/model.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 
-function build(entry: object, env: Record<string, string> = {}): ServerIR {
+function build(
+	entry: object,
+	env: Record<string, string> = {},
+	detection: Detection = { state: "detecting" },
+): ServerIR {
 	const parsed = parseRegistry(JSON.stringify({ s: entry }), "r.json");
 	if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
 	const server = parsed.registry.servers.get("s");
@@ -15,7 +20,7 @@ function build(entry: object, env: Record<string, string> = {}): ServerIR {
 			throw new Error(`${path} cannot be read`);
 		},
 		bridges: [{ path: "/run/b.sock" }],
-		detection: () => ({ state: "detecting" as const }),
+		detection: () => detection,
 	});
 }
 
@@ -133,4 +138,45 @@ describe("buildServer", () => {
 		expect(JSON.stringify(ir)).not.toContain("value-of-it");
 	});
 	/* biome-ignore-end lint/suspicious/noTemplateCurlyInString: placeholders of the registry */
+
+	describe("of an entry without a type", () => {
+		const entry = { endpoint: "http://10.0.0.1:1", cmd: ["x"] };
+		const found = (finding: Partial<Finding>): Detection => ({
+			state: "found",
+			finding: { transport: "streamable-http", revisions: [], ...finding },
+		});
+
+		it.each([
+			[entry, { path: "/mcp" }, { transport: "streamable-http", path: "/mcp" }],
+			[entry, { path: "/" }, { transport: "streamable-http", path: "/" }],
+			[entry, { transport: "sse", path: "/sse" } as const, { transport: "sse", path: "/sse" }],
+			[{ endpoint: "http://10.0.0.1:1/own" }, { path: "/mcp" }, { transport: "streamable-http", path: "/own" }],
+			[entry, { transport: "stdio" } as const, { transport: "streamable-http", path: "/s" }],
+		])("%j found as %j has the route %j", (written, finding, route) => {
+			const ir = build(written, {}, found(finding));
+			expect(ir).toMatchObject({ state: "serving", route });
+			const bridged = JSON.stringify(ir).includes("/run/b.sock");
+			expect(bridged).toBe("transport" in finding && finding.transport === "stdio");
+		});
+
+		it("checks the health of the path that was found", () => {
+			const ir = build({ ...entry, healthCheck: { type: "mcp" } }, {}, found({ path: "/mcp" }));
+			expect(ir).toMatchObject({ upstream: { healthCheck: { probe: { type: "mcp", path: "/mcp" } } } });
+		});
+
+		it("is unavailable while nothing is known, and says what was tried when nothing was found", () => {
+			expect(build(entry)).toMatchObject({ state: "unavailable", problem: expect.stringContaining("being detected") });
+			const tried = [{ what: "POST http://10.0.0.1:1/ initialize", outcome: "HTTP 404" }];
+			expect(build(entry, {}, { state: "failed", tried })).toMatchObject({
+				state: "unavailable",
+				problem: expect.stringContaining("POST http://10.0.0.1:1/ initialize: HTTP 404"),
+			});
+		});
+
+		it("tells a fault of the entry itself first", () => {
+			// biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of the registry
+			const faulty = { endpoint: "http://10.0.0.1:1", headers: { a: "${MISSING}" } };
+			expect(build(faulty)).toMatchObject({ problem: expect.stringContaining("MISSING") });
+		});
+	});
 });

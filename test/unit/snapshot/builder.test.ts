@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Detection } from "../../../control-plane/detection/finding.ts";
 import type { BuildContext } from "../../../control-plane/ir/build.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { createRegistryParser } from "../../../control-plane/registry/parse.ts";
@@ -61,6 +62,22 @@ describe("createSnapshotBuilder", () => {
 		expect(after.secret.get(name)?.version).not.toBe(before.secret.get(name)?.version);
 		expect(after.cluster.get("mcp/a")?.version).toBe(before.cluster.get("mcp/a")?.version);
 		expect(after.scope.get("a")?.version).toBe(before.scope.get("a")?.version);
+	});
+
+	it("takes up a finding without a change of the registry, and only what it changes", () => {
+		const builder = createSnapshotBuilder(testRoots);
+		const parsed = registry({ a: { endpoint: "http://127.0.0.1:1" }, b: plain });
+		const at = (detection: Detection) =>
+			builder.build(parsed, testListener, { ...contextWith({}), detection: () => detection });
+		const before = at({ state: "detecting" });
+		expect(before.outcomes.get("a")).toMatchObject({ state: "unavailable" });
+		expect(before.snapshot.resources.cluster.has("mcp/a")).toBe(false);
+		const finding = { transport: "streamable-http" as const, path: "/mcp", revisions: ["2025-11-25"] };
+		const detection: Detection = { state: "found", finding };
+		const after = at(detection);
+		expect(after.outcomes.get("a")).toMatchObject({ state: "serving", detected: finding });
+		expect(after.snapshot.resources.cluster.get("mcp/b")).toBe(before.snapshot.resources.cluster.get("mcp/b"));
+		expect(at(detection).snapshot.resources.scope.get("a")).toBe(after.snapshot.resources.scope.get("a"));
 	});
 
 	it("serves the others when one server lacks its secret, and says which variable", () => {

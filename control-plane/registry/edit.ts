@@ -113,9 +113,6 @@ export function editServers(text: string, file: string, entries: Entries, parse:
 		const quick = editPieces(text, file, entries);
 		if (quick !== undefined) return accepted(quick, file, parse);
 	}
-	if (JSON.stringify(Object.fromEntries(entries)).includes('"__proto__":')) {
-		throw new RegistryEditError("faulty", "`__proto__` cannot be a key. Choose another name.");
-	}
 	const base = baseOf(text, file);
 	const { top, wrapper, servers } = base;
 	const prefix = wrapper === undefined ? [] : [wrapper];

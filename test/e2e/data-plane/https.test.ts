@@ -214,7 +214,7 @@ describe("a certificate and its key", () => {
 		expect(await answerOf(foreign)).toEqual({ status: 403, text: bodyOf("origin_denied") });
 		const plain = session.request({ ":method": "CONNECT", ":authority": "127.0.0.1:1" });
 		plain.end();
-		expect(await answerOf(plain)).toEqual({ status: 404, text: bodyOf("unknown_server") });
+		expect(await answerOf(plain)).toEqual({ status: 400, text: bodyOf("bad_request") });
 		expect((await answerOf(ask(session, { ":path": "/s" }))).status).toBe(200);
 		session.close();
 	});

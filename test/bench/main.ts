@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { root } from "../../control-plane/cli/paths.ts";
 import { envoyVersion } from "../../envoy/find.ts";
 import { envoyBinary } from "../support/envoy.ts";
+import { changes } from "./changes.ts";
 import { chaos } from "./chaos.ts";
 import { filters } from "./filters.ts";
 import { latency } from "./latency.ts";
@@ -16,7 +17,7 @@ import { throughput } from "./throughput.ts";
 
 /** `npm run bench -- [--quick] [SECTION...]`: measures, prints tables, writes JSON. Slowness is never an exit code. */
 
-const usual = { throughput, reload, start, scale, latency, "reload-two": reloadTwo, chaos };
+const usual = { throughput, changes, reload, start, scale, latency, "reload-two": reloadTwo, chaos };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });

@@ -28,11 +28,24 @@ export function postBytes(
 }
 
 /** A call of a tool, about 200 bytes of JSON. */
-export function callBytes(path: string, session?: string): Buffer {
-	return postBytes(path, toolCall, session);
+export function callBytes(path: string, session?: string, call: ToolCall = toolCall): Buffer {
+	return postBytes(path, call, session);
 }
 
-export const toolCall = {
+interface ToolCall {
+	readonly params: { readonly name: string; readonly [more: string]: unknown };
+	readonly [more: string]: unknown;
+}
+
+/** A call that the conformance fixture, a server of the official SDK, answers. */
+export const fixtureCall: ToolCall = {
+	jsonrpc: "2.0",
+	id: 4711,
+	method: "tools/call",
+	params: { name: "test_simple_text", arguments: {} },
+};
+
+export const toolCall: ToolCall = {
 	jsonrpc: "2.0",
 	id: 4711,
 	method: "tools/call",
@@ -55,25 +68,25 @@ export const initialize = {
 };
 
 /** Starts a session, whose id a gateway may have changed, and returns the bytes of a call within it. */
-export async function callInSession(port: number, path: string): Promise<Buffer> {
+export async function callInSession(port: number, path: string, call: ToolCall = toolCall): Promise<Buffer> {
 	const connection = new Connection(port);
 	try {
 		const answer = await connection.request(postBytes(path, initialize));
 		const session = /\nmcp-session-id: *(.+)\r?/i.exec(answer?.head ?? "")?.[1];
 		if (session === undefined) throw new Error(`no session at ${port}${path}: ${answer?.status} ${answer?.body}`);
-		return callBytes(path, session.trim());
+		return callBytes(path, session.trim(), call);
 	} finally {
 		connection.close();
 	}
 }
 
 /** The same call as a client of 2026-07-28 sends it: no session, method and name in headers too. */
-export function modernCallBytes(path: string): Buffer {
+export function modernCallBytes(path: string, call: ToolCall = toolCall): Buffer {
 	const _meta = {
-		...toolCall.params._meta,
+		...(call.params["_meta"] ?? {}),
 		"io.modelcontextprotocol/protocolVersion": "2026-07-28",
 		"io.modelcontextprotocol/clientCapabilities": {},
 	};
-	const headers = ["mcp-method: tools/call", `mcp-name: ${toolCall.params.name}`];
-	return postBytes(path, { ...toolCall, params: { ...toolCall.params, _meta } }, undefined, "2026-07-28", headers);
+	const headers = ["mcp-method: tools/call", `mcp-name: ${call.params.name}`];
+	return postBytes(path, { ...call, params: { ...call.params, _meta } }, undefined, "2026-07-28", headers);
 }

@@ -2,10 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Gateway, startGateway } from "../support/gateway.ts";
+import { startConformanceServer } from "../support/upstreams.ts";
 import { startLoad, startUpstream } from "./child.ts";
 import { startEnvoy } from "./envoy.ts";
 import { bareRoute, endpoint, staticRoute } from "./envoy-config.ts";
-import { callInSession, modernCallBytes } from "./mcp-request.ts";
+import { callInSession, fixtureCall, modernCallBytes, toolCall } from "./mcp-request.ts";
 import { addCounts, countsText, median } from "./numbers.ts";
 import { pin } from "./pin.ts";
 import type { Bar, BenchOptions, Section } from "./report.ts";
@@ -13,60 +14,52 @@ import { type Measured, measureRounds, ratio, type Target } from "./rounds.ts";
 
 const path = "/server-0";
 
-/** Answers in the official SDKs' form count; the shortest form is shown beside them, where filters weigh the most. */
-const shapes = { "official SDK's answer": `${path}/sdk`, "shortest answer": path } as const;
+/**
+ * What is asked. Bars count against a real server of the official SDK, whose speed is what limits a gateway in use. The
+ * canned answers saturate Envoy, where every filter weighs the most; they are shown beside it.
+ */
+const kinds = [
+	{ upstream: "SDK server", counts: true, path, call: fixtureCall },
+	{ upstream: "canned, SDK's form", counts: false, path: `${path}/sdk`, call: toolCall },
+	{ upstream: "canned, shortest", counts: false, path, call: toolCall },
+] as const;
 
 /** The gateway against the same Envoy with one hand-written route, and against a bare route. */
 export async function throughput({ quick, progress }: BenchOptions): Promise<Section> {
 	const folder = await mkdtemp(join(tmpdir(), "bench-"));
 	const closing: (() => unknown)[] = [() => rm(folder, { recursive: true })];
-	// Children begin where their parent is: load, upstream and control planes here, the Envoys go elsewhere.
+	// Children begin where their parent is: load, upstreams and control planes here, the Envoys go elsewhere.
 	pin(process.pid, "load");
 	try {
-		const upstream = await startUpstream(1);
-		closing.push(upstream.close);
-		const port = upstream.ports[0]!;
+		const server = await startConformanceServer();
+		closing.push(() => server.close());
+		const canned = await startUpstream(1);
+		closing.push(canned.close);
 		const load = startLoad();
 		closing.push(load.close);
-		const gateway = async (servers: number) => {
-			const up = await gatewayOf(servers, port, join(folder, `${servers}.log`));
-			closing.push(() => up.stop());
-			return { pid: (await up.children())["envoy"] ?? 0, port: Number(new URL(up.url).port) };
-		};
-		const envoy = async (config: Parameters<typeof startEnvoy>[1]) => {
-			const one = await startEnvoy(folder, config);
-			closing.push(one.close);
-			return one;
-		};
-		const started: [string, { pid: number; port: number }][] = [];
-		// Two processes of each kind: what one process' place in memory and on the cores does to it is a tenth either way.
-		for (let instance = 0; instance < 2; instance++) {
-			started.push(["gateway, 1 server", await gateway(1)]);
-			started.push(["gateway, 300 servers", await gateway(300)]);
-			started.push([
-				"static route, same filters",
-				await envoy((own) => staticRoute(own, port, `${folder}/static.log`)),
-			]);
-			started.push(["bare route", await envoy((own) => bareRoute(own, port))]);
-		}
-		for (const [, { pid }] of started) pin(pid, "measured");
 		const groups: Group[] = [];
-		for (const revision of ["2025-11-25", "2026-07-28"] as const) {
-			for (const [shape, path] of Object.entries(shapes)) {
-				const targets: Target[] = [];
-				for (const [name, { pid, port }] of started) {
-					const request = revision === "2025-11-25" ? await callInSession(port, path) : modernCallBytes(path);
-					targets.push({ name, pid, port, request });
-				}
-				for (const connections of [1, 32]) {
-					const what = `${revision}, ${shape}, ${connections} connections`;
-					const measured = await measureRounds(load, targets, {
-						rounds: quick ? 6 : 16,
-						ms: 400,
-						connections,
-						progress: (line) => progress(`throughput: ${what}, ${line}`),
-					});
-					groups.push({ what, counts: path !== shapes["shortest answer"], measured: mergedByName(measured) });
+		for (const port of [server.port, canned.ports[0]!]) {
+			const started = await startTargets(port, folder, closing);
+			for (const kind of kinds.filter(({ counts }) => counts === (port === server.port))) {
+				for (const revision of ["2025-11-25", "2026-07-28"] as const) {
+					const targets: Target[] = [];
+					for (const [name, target] of started) {
+						const request =
+							revision === "2025-11-25"
+								? await callInSession(target.port, kind.path, kind.call)
+								: modernCallBytes(kind.path, kind.call);
+						targets.push({ name, ...target, request });
+					}
+					for (const connections of [1, 32]) {
+						const what = `${revision}, ${kind.upstream}, ${connections} connections`;
+						const measured = await measureRounds(load, targets, {
+							rounds: quick ? 6 : 16,
+							ms: 400,
+							connections,
+							progress: (line) => progress(`throughput: ${what}, ${line}`),
+						});
+						groups.push({ what, counts: kind.counts, measured: mergedByName(measured) });
+					}
 				}
 			}
 		}
@@ -74,6 +67,36 @@ export async function throughput({ quick, progress }: BenchOptions): Promise<Sec
 	} finally {
 		for (const close of closing.reverse()) await close();
 	}
+}
+
+/**
+ * Two processes of each kind, on a core of their own: what one process' place in memory and on the cores does to it is a
+ * tenth either way.
+ */
+async function startTargets(
+	port: number,
+	folder: string,
+	closing: (() => unknown)[],
+): Promise<[string, { pid: number; port: number }][]> {
+	const gateway = async (servers: number) => {
+		const up = await gatewayOf(servers, port, join(folder, `${servers}.log`));
+		closing.push(() => up.stop());
+		return { pid: (await up.children())["envoy"] ?? 0, port: Number(new URL(up.url).port) };
+	};
+	const envoy = async (config: Parameters<typeof startEnvoy>[1]) => {
+		const one = await startEnvoy(folder, config);
+		closing.push(one.close);
+		return one;
+	};
+	const started: [string, { pid: number; port: number }][] = [];
+	for (let instance = 0; instance < 2; instance++) {
+		started.push(["gateway, 1 server", await gateway(1)]);
+		started.push(["gateway, 300 servers", await gateway(300)]);
+		started.push(["static route, same filters", await envoy((own) => staticRoute(own, port, `${folder}/static.log`))]);
+		started.push(["bare route", await envoy((own) => bareRoute(own, port))]);
+	}
+	for (const [, { pid }] of started) pin(pid, "measured");
+	return started;
 }
 
 /** A gateway with so many servers, `server-0` and on, that all have the same replica. */

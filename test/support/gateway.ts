@@ -99,7 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 		await rm(tempDir, { recursive: true, force: true, maxRetries: 5 });
 		throw new Error(`${why}\n--- mcp-gateway ${args.join(" ")}\n${watched.output()}---`);
 	};
-	const waitForEvent = async (event: string, timeoutMs = 20_000) => {
+	const waitForEvent = async (event: string, timeoutMs = 60_000) => {
 		const deadline = Date.now() + timeoutMs;
 		for (;;) {
 			const found = watched.events().find((line) => line["event"] === event);

@@ -3,6 +3,7 @@ import { firstPlainKey } from "../../registry/api-keys.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
 import { fetchOverTls, type TlsClientOptions } from "../fetch-over-tls.ts";
+import type { ConnectedClient } from "../mcp-client.ts";
 import { coloursFor, table } from "../text.ts";
 
 export const call = command({
@@ -48,35 +49,28 @@ export const call = command({
 	run: async (args) => {
 		const url = serverUrl(args.gateway, args.server);
 		const input = toolArguments(args.arguments);
-		const [{ Client }, { StreamableHTTPClientTransport }] = await Promise.all([
-			import("@modelcontextprotocol/sdk/client/index.js"),
-			import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
-		]);
+		// Loaded late: other commands need none of it.
+		const { connectClient } = await import("../mcp-client.ts");
 		const headers = apiKey(args["api-key-file"]);
 		const tls = tlsOptions(args.ca, args.clientCert, args.clientKey);
-		const transport = new StreamableHTTPClientTransport(url, {
-			requestInit: { headers },
-			...(tls === undefined ? {} : { fetch: fetchOverTls(tls) }),
-		});
-		const client = new Client({ name: "mcp-gateway", version: "1" });
-		const options = { timeout: args.timeout * 1000 };
+		const timeout = args.timeout * 1000;
+		const options = { headers, timeoutMs: timeout, ...(tls === undefined ? {} : { fetch: fetchOverTls(tls) }) };
+		let connected: ConnectedClient | undefined;
 		try {
-			// The SDK's classes are written without exactOptionalPropertyTypes.
-			await client.connect(transport as Parameters<typeof client.connect>[0], options);
+			connected = await connectClient(url, options);
+			const { client } = connected;
 			if (args.tool === undefined) {
-				const { tools } = await client.listTools(undefined, options);
+				const { tools } = await client.listTools(undefined, { timeout });
 				process.stdout.write(args.json ? `${JSON.stringify(tools, null, 2)}\n` : toolList(tools));
 				return 0;
 			}
-			const result = await client.callTool({ name: args.tool, arguments: input }, undefined, options);
+			const result = await client.callTool({ name: args.tool, arguments: input }, { timeout });
 			process.stdout.write(args.json ? `${JSON.stringify(result, null, 2)}\n` : contentText(result["content"], result));
 			return result["isError"] === true ? 1 : 0;
 		} catch (error) {
 			throw failure(`${args.server}: ${explain(error, args.gateway)}`);
 		} finally {
-			// A legacy session ends with the call, and with it the process that a stdio server has for it.
-			await transport.terminateSession().catch(() => {});
-			await client.close().catch(() => {});
+			await connected?.close();
 		}
 	},
 });
@@ -149,14 +143,16 @@ export function contentText(content: unknown, result: unknown): string {
 /** The gateway's own sentence out of an error answer, which the SDK hands on as text within a text. */
 function explain(error: unknown, gateway: string): string {
 	if (!(error instanceof Error)) return String(error);
-	if (error instanceof TypeError && error.message === "fetch failed") {
-		const code = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? "";
+	const unreachable = [error, error.cause].find((one) => one instanceof TypeError && one.message === "fetch failed");
+	if (unreachable instanceof TypeError) {
+		const code = (unreachable.cause as NodeJS.ErrnoException | undefined)?.code ?? "";
 		if (/CERT|ISSUER/.test(code)) {
 			return `The certificate at ${gateway} is not trusted (${code}). Name the file of its authority with --ca FILE.`;
 		}
 		return `No gateway answers at ${gateway}. Start one with \`mcp-gateway up\`, or name its URL with --gateway.`;
 	}
-	const body = /\{.*\}/s.exec(error.message)?.[0];
+	const text = (error as { data?: { text?: unknown } }).data?.text;
+	const body = /\{.*\}/s.exec(typeof text === "string" ? text : error.message)?.[0];
 	if (body === undefined) return error.message;
 	try {
 		const { error: answered }: { error?: { message?: unknown; data?: { detail?: unknown } } } = JSON.parse(body);

@@ -89,16 +89,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		[...new Set([...getCACertificates("default"), ...getCACertificates("system")])].join("\n"),
 	);
 
+	let built: Built | undefined;
+	/** What changes before the first build is part of it; until then there is not even a source to build from. */
+	const changed = () => {
+		if (built !== undefined) rebuild();
+	};
 	// Before anything is served: with faulty keys the gateway does not start, rather than start without them.
 	const keys: ApiKeySource | undefined =
 		options.apiKeys === undefined
 			? undefined
-			: createApiKeySource({ ...expandDeps, places: options.apiKeys, log, changed: rebuild });
+			: createApiKeySource({ ...expandDeps, places: options.apiKeys, log, changed });
 
 	const certificates =
-		options.tls === undefined ? undefined : createCertificateSource({ files: options.tls, log, changed: rebuild });
+		options.tls === undefined ? undefined : createCertificateSource({ files: options.tls, log, changed });
 
-	let built: Built | undefined;
 	let announced = false;
 	const ads: AdsServer = await startAdsServer({
 		address: options.xds,

@@ -35,7 +35,7 @@ export interface ChangeAnswer {
 	readonly added: readonly string[];
 	readonly changed: readonly string[];
 	readonly removed: readonly string[];
-	/** Every connected Envoy has acknowledged it. With `wait` only. */
+	/** An Envoy is connected, and each one has acknowledged it. With `wait` only. */
 	readonly inSync?: boolean;
 	/** With `wait` only. */
 	readonly envoys?: readonly Acknowledged[];
@@ -74,7 +74,7 @@ export function registryRoutes(api: FastifyInstance, deps: RegistryDeps): void {
 		reply.header("etag", etag);
 		if (wait === undefined) return { etag, ...ids };
 		const envoys = await deps.waitInSync(wait);
-		return { etag, ...ids, inSync: envoys.every(({ inSync }) => inSync), envoys };
+		return { etag, ...ids, inSync: envoys.length > 0 && envoys.every(({ inSync }) => inSync), envoys };
 	}
 
 	api.get(

@@ -114,7 +114,10 @@ const change = z
 		added: z.array(z.string()).describe("Ids of servers."),
 		changed: z.array(z.string()),
 		removed: z.array(z.string()),
-		inSync: z.boolean().exactOptional().describe("With `wait`: every connected Envoy has acknowledged it."),
+		inSync: z
+			.boolean()
+			.exactOptional()
+			.describe("With `wait`: an Envoy is connected, and each one has acknowledged it."),
 		envoys: z
 			.array(envoyStatus.pick({ id: true, inSync: true, refused: true }))
 			.exactOptional()

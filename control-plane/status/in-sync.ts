@@ -5,7 +5,7 @@ import { type EnvoyStatus, envoyStatuses } from "./status.ts";
 export type Acknowledged = Pick<EnvoyStatus, "id" | "inSync" | "refused">;
 
 /**
- * Waits until every connected Envoy has acknowledged the snapshot in force, or for as long as it may.
+ * Waits until an Envoy is connected and each one has acknowledged the snapshot in force, or for as long as it may.
  * @param onChange Calls back after every change of what an Envoy has acknowledged; returns what ends that.
  */
 export async function waitInSync(
@@ -14,8 +14,9 @@ export async function waitInSync(
 	timeoutMs: number,
 ): Promise<readonly Acknowledged[]> {
 	const isDone = () => {
-		const { snapshot } = ads;
-		return snapshot === undefined || [...ads.streams].every(({ sequencer }) => sequencer.isInSync(snapshot));
+		const { snapshot, streams } = ads;
+		if (snapshot === undefined || streams.size === 0) return false;
+		return [...streams].every(({ sequencer }) => sequencer.isInSync(snapshot));
 	};
 	await new Promise<void>((resolve) => {
 		const end = () => {

@@ -304,6 +304,8 @@ describe("one server", () => {
 		expect((await ask("PUT", "/v1/servers/a%2fb", { cmd: ["y"] })).statusCode).toBe(422);
 		expect((await ask("PUT", "/v1/servers/c", [])).statusCode).toBe(400);
 		expect((await ask("PUT", "/v1/servers/c?wait=soon", { cmd: ["y"] })).statusCode).toBe(400);
+		// No Envoy is there to have it.
+		expect((await ask("PATCH", "/v1/servers/a?wait=1", {})).json()).toMatchObject({ inSync: false, envoys: [] });
 		expect(await text()).toBe(yaml);
 	});
 });

@@ -1,4 +1,5 @@
 import type { EncodedResource, Resources } from "../snapshot/snapshot.ts";
+import { NotingMap, NotingSet } from "./noting.ts";
 import { isPartial, mentions, type Refusal, refusalOf } from "./refusals.ts";
 import { Subscription } from "./subscription.ts";
 import type { TypeTraits, Variant } from "./traits.ts";
@@ -39,17 +40,21 @@ export interface TypeCounts {
  */
 export class TypeState {
 	readonly subscription: Subscription;
+	/** Names whose difference may have changed since it was looked at; of ten thousand, those few. */
+	private readonly touched = new Set<string>();
+	/** What {@link touched} belongs to; with any other resources all names are looked at. */
+	private looked: Resources | undefined;
 	/** Versions that Envoy has once it takes what is under way; a name that is absent it lacks. */
-	readonly sent = new Map<string, string>();
+	readonly sent = new NotingMap<string>(this.touched);
 	readonly acked = new Map<string, string>();
 	readonly outstanding = new Map<string, Outstanding>();
 	readonly refused = new Map<string, Refusal>();
 	/** Groups of names that are sent one group a response, to find which of them Envoy refuses. */
 	suspects: string[][] = [];
 	/** Names to send again though their version has not changed: what they belong to was sent anew. */
-	readonly stale = new Set<string>();
+	readonly stale = new NotingSet(this.touched);
 	/** Names that Envoy asked for and that do not exist: told once, as removed. */
-	readonly missing = new Set<string>();
+	readonly missing = new NotingSet(this.touched);
 	/** How often a name was part of a refused response, where that matters to its bytes. */
 	readonly salts = new Map<string, number>();
 	/** A wildcard subscription is always answered, with nothing if need be: Envoy waits for it at start. */
@@ -70,7 +75,7 @@ export class TypeState {
 	private readonly traits: TypeTraits;
 	private readonly variant: Variant;
 	/** Names that a wildcard may cover still; Envoy waits to hear whether it does. */
-	private readonly owed = new Set<string>();
+	private readonly owed = new NotingSet(this.touched);
 
 	constructor(traits: TypeTraits, variant: Variant) {
 		this.traits = traits;
@@ -81,7 +86,9 @@ export class TypeState {
 	/** Takes subscriptions of a delta request and what Envoy brings from an earlier stream. */
 	subscribe(add: readonly string[], remove: readonly string[], initial: Readonly<Record<string, string>>): void {
 		const first = !this.subscription.active;
+		const { wildcard } = this.subscription;
 		const { added, dropped } = this.subscription.change(add, remove);
+		this.wishesChanged(wildcard, added, dropped);
 		if (first) this.bring(Object.entries(initial));
 		for (const name of added) {
 			// Asked for again, a resource is sent again though its version has not changed. What was brought along is known.
@@ -96,7 +103,8 @@ export class TypeState {
 	/** Takes the names of a state-of-the-world request: those that are wanted, all of them. */
 	subscribeTo(names: readonly string[]): void {
 		const { wildcard } = this.subscription;
-		const { dropped } = this.subscription.set(names);
+		const { added, dropped } = this.subscription.set(names);
+		this.wishesChanged(wildcard, added, dropped);
 		for (const name of dropped) this.drop(name);
 		if (wildcard && !this.subscription.wildcard) this.dropUnwanted();
 	}
@@ -140,24 +148,46 @@ export class TypeState {
 		const upsert: EncodedResource[] = [];
 		const remove: string[] = [];
 		if (!this.subscription.active) return { upsert, remove };
+		if (this.looked !== desired) this.lookAtAll(desired);
 		const isBarred = (name: string, version: string | undefined) => {
 			const refusal = this.refused.get(name);
 			return refusal !== undefined && refusal.version === version && !mayRetry(refusal);
 		};
-		for (const resource of this.wanted(desired)) {
-			const isDue = this.sent.get(resource.name) !== resource.version || this.stale.has(resource.name);
-			if (isDue && !isBarred(resource.name, resource.version)) upsert.push(resource);
+		for (const name of this.touched) {
+			const resource = desired.get(name);
+			// What is neither due nor to be removed has to be looked at again only when something about it changes.
+			if (resource === undefined ? !this.isToRemove(name) : !this.isDue(resource)) this.touched.delete(name);
+			else if (isBarred(name, resource?.version) && (resource !== undefined || this.sent.has(name))) continue;
+			else if (resource === undefined) remove.push(name);
+			else upsert.push(resource);
 		}
-		// What was asked for by name (endpoints, secrets) goes when Envoy drops what needs it: not under its feet.
-		if (!this.traits.byName) {
-			for (const name of this.sent.keys()) if (!desired.has(name) && !isBarred(name, undefined)) remove.push(name);
-		}
-		if (this.variant === "sotw") return { upsert, remove };
-		for (const name of this.subscription.names) {
-			if (!desired.has(name) && !this.sent.has(name) && !this.missing.has(name)) remove.push(name);
-		}
-		for (const name of this.owed) if (!desired.has(name) && !this.sent.has(name)) remove.push(name);
 		return { upsert, remove };
+	}
+
+	/** A resource that Envoy wants and lacks in this version. */
+	private isDue({ name, version }: EncodedResource): boolean {
+		return this.subscription.wants(name) && (this.sent.get(name) !== version || this.stale.has(name));
+	}
+
+	/** Of a name that does not exist: Envoy has it, or waits to hear of it. */
+	private isToRemove(name: string): boolean {
+		// What was asked for by name (endpoints, secrets) goes when Envoy drops what needs it: not under its feet.
+		if (this.sent.has(name)) return !this.traits.byName;
+		if (this.variant === "sotw") return false;
+		return this.owed.has(name) || (this.subscription.names.has(name) && !this.missing.has(name));
+	}
+
+	private lookAtAll(desired: Resources): void {
+		this.looked = desired;
+		for (const resource of this.wanted(desired)) if (this.isDue(resource)) this.touched.add(resource.name);
+		for (const names of [this.sent.keys(), this.subscription.names, this.owed]) {
+			for (const name of names) if (!desired.has(name)) this.touched.add(name);
+		}
+	}
+
+	private wishesChanged(hadWildcard: boolean, added: readonly string[], dropped: readonly string[]): void {
+		for (const name of [...added, ...dropped]) this.touched.add(name);
+		if (hadWildcard !== this.subscription.wildcard) this.looked = undefined;
 	}
 
 	/** Notes a response as sent. */

@@ -63,8 +63,13 @@ export function exchange(origin: Origin, options: ExchangeRequest): Promise<Exch
 			},
 		});
 		let answer: { response: IncomingMessage; text: () => string } | undefined;
+		let look: NodeJS.Immediate | undefined;
+		let over = false;
 		const finish = (failure?: { problem: string; silent: boolean }) => {
+			if (over) return;
+			over = true;
 			clearTimeout(timer);
+			clearImmediate(look);
 			signal.removeEventListener("abort", aborted);
 			if (answer !== undefined) {
 				const { response, text } = answer;
@@ -90,9 +95,15 @@ export function exchange(origin: Origin, options: ExchangeRequest): Promise<Exch
 			let size = 0;
 			answer = { response, text: () => Buffer.concat(parts).toString("utf8") };
 			response.on("data", (part: Buffer) => {
+				if (over) return;
 				parts.push(part);
 				size += part.length;
-				if (size > maxBytes || enough(Buffer.concat(parts).toString("utf8"), response.headers)) finish();
+				if (size > maxBytes) return finish();
+				// Once for all that has arrived: a server may send each byte as a chunk of its own.
+				look ??= setImmediate(() => {
+					look = undefined;
+					if (enough(Buffer.concat(parts).toString("utf8"), response.headers)) finish();
+				});
 			});
 			response.on("error", () => finish());
 			response.on("end", () => finish());

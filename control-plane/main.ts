@@ -74,8 +74,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		log,
 		probeHttp: (target, signal) => probeHttp(target, { timeoutMs: 3000, signal }),
 		probeStdio: (server, signal) => askBridges(bridges, server, signal),
+		// Findings come in bursts: with thousands of entries a build for each would be all that the process does.
 		onChange: () => {
-			if (built !== undefined) build();
+			if (built !== undefined) findings ??= setTimeout(build, Math.max(10, 4 * buildMs));
 		},
 	});
 	const entriesOf = createEntryList();
@@ -147,6 +148,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	}
 	/** Derives everything anew: registry, secrets, findings and API keys as they are now. */
 	function build(): void {
+		clearTimeout(findings);
+		findings = undefined;
 		const { registry } = source.state;
 		// Before there is a good registry nothing is served at all: not an empty world.
 		if (registry === undefined) return;
@@ -159,7 +162,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			log.error({ event: "snapshot_refused", err: error }, "what Envoy would be sent is faulty; what it has stays");
 			return;
 		}
-		metrics.built(performance.now() - from);
+		buildMs = performance.now() - from;
+		metrics.built(buildMs);
 		ads.setSnapshot(built.snapshot);
 		for (const [id, { problem }] of built.outcomes) {
 			if (problem === undefined || before?.outcomes.get(id)?.problem === problem) continue;
@@ -225,6 +229,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			keys?.close();
 			certificates?.close();
 			detector.close();
+			clearTimeout(findings);
 			await source.close();
 			await admin.close();
 			await ads.close();

@@ -104,6 +104,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	const certificates =
 		options.tls === undefined ? undefined : createCertificateSource({ files: options.tls, log, changed });
 
+	let buildMs = 0;
+	let findings: NodeJS.Timeout | undefined;
 	let announced = false;
 	const ads: AdsServer = await startAdsServer({
 		address: options.xds,

@@ -1,4 +1,4 @@
-import type { EncodedResource, Resources } from "../snapshot/snapshot.ts";
+import { changedNames, type EncodedResource, type Resources } from "../snapshot/snapshot.ts";
 import { NotingMap, NotingSet } from "./noting.ts";
 import { isPartial, mentions, type Refusal, refusalOf } from "./refusals.ts";
 import { Subscription } from "./subscription.ts";
@@ -148,7 +148,7 @@ export class TypeState {
 		const upsert: EncodedResource[] = [];
 		const remove: string[] = [];
 		if (!this.subscription.active) return { upsert, remove };
-		if (this.looked !== desired) this.lookAtAll(desired);
+		if (this.looked !== desired) this.lookAt(desired);
 		const isBarred = (name: string, version: string | undefined) => {
 			const refusal = this.refused.get(name);
 			return refusal !== undefined && refusal.version === version && !mayRetry(refusal);
@@ -177,8 +177,13 @@ export class TypeState {
 		return this.owed.has(name) || (this.subscription.names.has(name) && !this.missing.has(name));
 	}
 
-	private lookAtAll(desired: Resources): void {
+	private lookAt(desired: Resources): void {
+		const changed = this.looked === undefined ? undefined : changedNames(this.looked, desired);
 		this.looked = desired;
+		if (changed !== undefined) {
+			for (const name of changed) this.touched.add(name);
+			return;
+		}
 		for (const resource of this.wanted(desired)) if (this.isDue(resource)) this.touched.add(resource.name);
 		for (const names of [this.sent.keys(), this.subscription.names, this.owed]) {
 			for (const name of names) if (!desired.has(name)) this.touched.add(name);

@@ -4,7 +4,7 @@ import type { ListenerIR, ServerIR } from "../ir/model.ts";
 import type { Registry, Server } from "../registry/model.ts";
 import { type Resource, translateGateway, translateServer } from "../xds/translate.ts";
 import { checkReferences } from "./references.ts";
-import { createSnapshot, type EncodedResource, encodeResource, type Snapshot } from "./snapshot.ts";
+import { changeSnapshot, createSnapshot, type EncodedResource, encodeResource, type Snapshot } from "./snapshot.ts";
 
 /** What became of one server, for status: no secret in it. */
 export interface ServerOutcome {
@@ -38,6 +38,7 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 	let gateway:
 		| { readonly key: string; readonly plain: readonly Resource[]; readonly resources: readonly EncodedResource[] }
 		| undefined;
+	let last: { readonly snapshot: Snapshot; readonly gateway: readonly EncodedResource[] } | undefined;
 	let serial = 0;
 
 	function entry(server: Server, context: BuildContext): Remembered {
@@ -68,17 +69,31 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 			}
 			const next = new Map<string, Remembered>();
 			const outcomes = new Map<string, ServerOutcome>();
-			const resources = [gateway.resources];
+			const gone: (readonly EncodedResource[])[] = [];
+			const come: (readonly EncodedResource[])[] = [];
+			let added = 0;
 			// One way over all servers: with ten thousand of them it is this that a change waits for.
 			for (const server of registry.servers.values()) {
 				const one = entry(server, context);
 				next.set(server.id, one);
 				outcomes.set(server.id, one.outcome);
-				resources.push(one.resources);
+				const was = remembered.get(server.id);
+				if (was === one) continue;
+				if (was === undefined) added += 1;
+				else gone.push(was.resources);
+				come.push(one.resources);
 			}
-			remembered = next;
+			if (next.size < remembered.size + added) {
+				for (const [id, was] of remembered) if (!next.has(id)) gone.push(was.resources);
+			}
+			const snapshot =
+				last?.gateway === gateway.resources
+					? changeSnapshot(serial + 1, last.snapshot, gone, come)
+					: createSnapshot(serial + 1, [gateway.resources, ...[...next.values()].map(({ resources }) => resources)]);
 			serial += 1;
-			return { snapshot: createSnapshot(serial, resources), outcomes };
+			remembered = next;
+			last = { snapshot, gateway: gateway.resources };
+			return { snapshot, outcomes };
 		},
 	};
 }

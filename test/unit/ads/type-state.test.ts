@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { traits } from "../../../control-plane/ads/traits.ts";
 import { TypeState } from "../../../control-plane/ads/type-state.ts";
-import type { EncodedResource, Resources } from "../../../control-plane/snapshot/snapshot.ts";
+import { changeSnapshot, type EncodedResource, type Resources } from "../../../control-plane/snapshot/snapshot.ts";
 
 const name = fc.constantFrom("a", "b", "c", "d");
 const names = fc.uniqueArray(fc.oneof(name, fc.constant("*")), { maxLength: 3 });
@@ -25,6 +25,15 @@ const resourcesOf = (versions: Readonly<Record<string, string>>): Resources =>
 		Object.entries(versions).map(([one, version]) => [one, { type: "cluster", name: one, version } as EncodedResource]),
 	);
 
+/** As the builder makes a snapshot of the one before. */
+function changed(before: Resources, after: Resources): Resources {
+	const empty = new Map<string, EncodedResource>();
+	const none = { cluster: empty, endpoints: empty, secret: empty, extension: empty, scope: empty, listener: empty };
+	const snapshot = { serial: 1, resources: { ...none, cluster: before } };
+	const { cluster } = changeSnapshot(2, snapshot, [[...before.values()]], [[...after.values()]]).resources;
+	return cluster;
+}
+
 test("looking at what was touched finds what looking at everything finds", () => {
 	let differences = 0;
 	fc.assert(
@@ -39,7 +48,7 @@ test("looking at what was touched finds what looking at everything finds", () =>
 				for (const one of operations) {
 					if (one.op === "subscribe" && variant === "delta") state.subscribe(one.add, one.remove, one.initial);
 					if (one.op === "subscribe" && variant === "sotw") state.subscribeTo(one.add);
-					if (one.op === "snapshot") desired = resourcesOf(one.versions);
+					if (one.op === "snapshot") desired = changed(desired, resourcesOf(one.versions));
 					if (one.op === "stale") state.stale.add(one.name);
 					if (one.op === "send") {
 						const { upsert, remove } = state.difference(desired);

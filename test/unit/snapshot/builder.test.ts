@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Detection } from "../../../control-plane/detection/finding.ts";
 import type { BuildContext } from "../../../control-plane/ir/build.ts";
@@ -5,7 +6,7 @@ import { expand } from "../../../control-plane/registry/expand.ts";
 import { createRegistryParser } from "../../../control-plane/registry/parse.ts";
 import { createSnapshotBuilder } from "../../../control-plane/snapshot/builder.ts";
 import { checkReferences } from "../../../control-plane/snapshot/references.ts";
-import { createSnapshot } from "../../../control-plane/snapshot/snapshot.ts";
+import { changedNames, createSnapshot, resourceTypes } from "../../../control-plane/snapshot/snapshot.ts";
 import type { Resource } from "../../../control-plane/xds/translate.ts";
 import { resource } from "../ads/resources.ts";
 import { testListener, testRoots } from "../golden/listener.ts";
@@ -31,6 +32,50 @@ const plain = { type: "http", endpoint: "http://127.0.0.1:1/mcp" };
 const secretive = { type: "http", endpoint: "http://127.0.0.1:1/mcp", headers: { Authorization: "${TOKEN}" } };
 
 describe("createSnapshotBuilder", () => {
+	it("changes a snapshot into what a new builder makes of the same registry", () => {
+		const entry = fc.constantFrom(
+			plain,
+			{ type: "http", endpoint: "http://127.0.0.1:2/x" },
+			secretive,
+			{ cmd: ["x"] },
+			{ chart: "c" },
+		);
+		const registries = fc.array(fc.dictionary(fc.constantFrom("a", "b", "c", "d"), entry), {
+			minLength: 2,
+			maxLength: 6,
+		});
+		fc.assert(
+			fc.property(registries, fc.array(fc.constantFrom("1", undefined), { minLength: 6 }), (list, tokens) => {
+				const builder = createSnapshotBuilder(testRoots);
+				for (const [index, entries] of list.entries()) {
+					const token = tokens[index];
+					const context = contextWith(token === undefined ? {} : { TOKEN: token });
+					const changed = builder.build(registry(entries), testListener, context);
+					const anew = createSnapshotBuilder(testRoots).build(registry(entries), testListener, context);
+					for (const type of resourceTypes) {
+						const versions = ({ snapshot }: typeof anew) =>
+							Object.fromEntries([...snapshot.resources[type]].map(([name, { version }]) => [name, version]));
+						expect(versions(changed)).toEqual(versions(anew));
+					}
+					expect([...changed.outcomes.keys()]).toEqual(Object.keys(entries));
+				}
+			}),
+			{ numRuns: 200 },
+		);
+	});
+
+	it("keeps the resources of a type that did not change, and knows the names of those that did", () => {
+		const builder = createSnapshotBuilder(testRoots);
+		const build = (entries: object) =>
+			builder.build(registry(entries), testListener, contextWith({})).snapshot.resources;
+		const before = build({ a: plain, b: plain });
+		const after = build({ a: plain, c: plain });
+		expect(after.listener).toBe(before.listener);
+		expect(after.secret).toBe(before.secret);
+		expect([...(changedNames(before.scope, after.scope) ?? [])].sort()).toEqual(["b", "c"]);
+		expect(changedNames(before.scope, build({ a: plain }).scope)).toBeUndefined();
+	});
+
 	it("makes the same resource for an unchanged entry, and another version for a changed one", () => {
 		const builder = createSnapshotBuilder(testRoots);
 		const before = builder.build(registry({ a: plain, b: plain }), testListener, contextWith({})).snapshot;

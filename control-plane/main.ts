@@ -9,6 +9,7 @@ import { version } from "./cli/version.ts";
 import { askBridges } from "./detection/ask-bridges.ts";
 import { createDetector } from "./detection/detector.ts";
 import { createEntryList } from "./detection/entries.ts";
+import { openFindingsFile } from "./detection/findings-file.ts";
 import { probeHttp } from "./detection/probe-http.ts";
 import type { BuildContext } from "./ir/build.ts";
 import type { ApiKey, ListenerIR, ListenerTlsIR, TraceIR } from "./ir/model.ts";
@@ -36,6 +37,8 @@ export interface ControlPlaneOptions {
 	/** Addresses of the stdio bridge's workers. */
 	readonly bridges: readonly string[];
 	readonly envoyAdmin?: string;
+	/** Where what detection found outlives a restart; left out: nowhere. */
+	readonly findingsFile?: string;
 	/** Age at which an Envoy's connection is ended, for it to connect anew; left out: never. */
 	readonly maxConnectionAgeMs?: number;
 	readonly allowOrigins: readonly string[];
@@ -70,8 +73,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	const { log } = options;
 	const bridges = options.bridges.map(parseAddress);
 	const expandDeps: ExpandDeps = { env: process.env, readFile };
+	const findingsFile = options.findingsFile === undefined ? undefined : openFindingsFile(options.findingsFile, log);
 	const detector = createDetector({
 		log,
+		...(findingsFile === undefined ? {} : { before: findingsFile.before, keep: findingsFile.save }),
 		probeHttp: (target, signal) => probeHttp(target, { timeoutMs: 3000, signal }),
 		probeStdio: (server, signal) => askBridges(bridges, server, signal),
 		// Findings come in bursts: with thousands of entries a build for each would be all that the process does.
@@ -218,12 +223,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 	return {
 		xds: ads.address,
 		async reload() {
-			const before = built;
 			keys?.reload();
 			certificates?.reload();
 			await source.reload();
-			// The same text, but what its placeholders stand for may have changed.
-			if (built === before) rebuild();
+			// The texts may be the same, but what their placeholders stand for may have changed.
+			rebuild();
 			detector.again();
 		},
 		async close() {
@@ -231,6 +235,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			keys?.close();
 			certificates?.close();
 			detector.close();
+			findingsFile?.close();
 			clearTimeout(findings);
 			await source.close();
 			await admin.close();

@@ -60,7 +60,7 @@ export function describeStream(stream: AdsStream, snapshot: Snapshot | undefined
 		variant,
 		connectedAt,
 		version: versionOf(node),
-		inSync: snapshot !== undefined && sequencer.isInSync(snapshot),
+		inSync: snapshot !== undefined && sequencer.isServing() && sequencer.isInSync(snapshot),
 		...sent,
 		perType: Object.fromEntries(active.map((type) => [type, describeType(stream, type, snapshot, now)])),
 		refused: resourceTypes.flatMap((type) =>

@@ -13,6 +13,8 @@ export interface RunFolder {
 	readonly envoyConfig: string;
 	/** Named pipe that Envoy writes its access log into when it goes to our stdout. */
 	readonly accessLog: string;
+	/** What detection found, for a control plane that starts again. */
+	readonly findings: string;
 	remove(): void;
 }
 
@@ -42,6 +44,7 @@ function runFolder(path: string): RunFolder {
 		envoyAdmin: join(path, "envoy-admin.sock"),
 		envoyConfig: join(path, "envoy.yaml"),
 		accessLog: join(path, "access.log"),
+		findings: join(path, "findings.json"),
 		remove: () => rmSync(path, { recursive: true, force: true }),
 	};
 }

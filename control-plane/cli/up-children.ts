@@ -34,6 +34,7 @@ export function controlPlaneChild(deps: {
 		...["--xds", `unix:${run.xds}`],
 		...["--bridge", `unix:${run.bridge}`],
 		...["--envoy-admin", `unix:${run.envoyAdmin}`],
+		...["--findings", run.findings],
 		...["--listen", formatAddress(serving.listen)],
 		...["--admin", formatAddress(serving.admin)],
 		...["--max-body", String(serving.maxBodyBytes)],

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { StdioServer } from "../registry/model.ts";
 import { type Detection, describeFinding, type ProbeResult } from "./finding.ts";
+import type { Findings } from "./findings-file.ts";
 import { createLimit } from "./limit.ts";
 import type { HttpTarget } from "./probe-http.ts";
 
@@ -20,6 +21,10 @@ export interface DetectorDeps {
 	readonly log: Logger;
 	/** At least one entry's detection is another one now. Several changes in a row are told once. */
 	readonly onChange: () => void;
+	/** What was found before this process began; probed again all the same. */
+	readonly before?: Findings;
+	/** Gets all that is found whenever that changes. */
+	readonly keep?: (findings: Findings) => void;
 	/** First wait after an answer that may become better, doubled each time up to a minute. */
 	readonly retryMs?: number;
 }
@@ -53,6 +58,8 @@ interface Tracked {
 
 const detecting: Detection = { state: "detecting" };
 const maxRetryMs = 60_000;
+/** For servers that ask for credentials, most of which always will. */
+const maxGuardedRetryMs = 600_000;
 /** So many servers that are found one after the other are one change. */
 const gatherMs = 50;
 
@@ -82,7 +89,17 @@ export function createDetector(deps: DetectorDeps): Detector {
 		gathering ??= setTimeout(() => {
 			gathering = undefined;
 			deps.onChange();
+			deps.keep?.(found());
 		}, gatherMs);
+	}
+
+	function found(): Findings {
+		const all = [...tracked.values()];
+		return new Map(
+			all.flatMap(({ detection, foundKey }) =>
+				detection.state === "found" && foundKey !== undefined ? [[foundKey, detection.finding] as const] : [],
+			),
+		);
 	}
 
 	function probe(one: Tracked): void {
@@ -116,8 +133,10 @@ export function createDetector(deps: DetectorDeps): Detector {
 		const keeps = one.detection.state === "found" && one.foundKey === one.key;
 		const next: Detection = finding === undefined ? { state: "failed", tried } : { state: "found", finding };
 		if (finding !== undefined) one.foundKey = one.key;
-		if (finding === undefined || finding.transport === "stdio") {
-			const waitMs = Math.min((deps.retryMs ?? 1000) * 2 ** one.retries, maxRetryMs);
+		// Who asks for credentials may be a proxy that does so for a moment.
+		if (finding === undefined || finding.transport === "stdio" || finding.authorization) {
+			const longestMs = finding?.authorization ? maxGuardedRetryMs : maxRetryMs;
+			const waitMs = Math.min((deps.retryMs ?? 1000) * 2 ** one.retries, longestMs);
 			one.retries += 1;
 			one.timer = setTimeout(() => probe(one), waitMs).unref();
 		} else one.retries = 0;
@@ -150,9 +169,13 @@ export function createDetector(deps: DetectorDeps): Detector {
 				}
 				// What was found before is the better guess until the new answer is there: a replica more, or another
 				// secret, must not take a server away.
-				const detection = known !== undefined && stillFits(known.detection, entry) ? known.detection : detecting;
+				const remembered = known === undefined ? deps.before?.get(key) : undefined;
+				const guess: Detection =
+					remembered === undefined ? (known?.detection ?? detecting) : { state: "found", finding: remembered };
+				const detection = stillFits(guess, entry) ? guess : detecting;
 				if (detection === detecting) first.add(entry.id);
-				const { foundKey, timer, probe: running } = known ?? {};
+				const { timer, probe: running } = known ?? {};
+				const foundKey = remembered === undefined ? known?.foundKey : key;
 				const one: Tracked = { entry, key, detection, foundKey, retries: 0, timer, probe: running };
 				tracked.set(entry.id, one);
 				probe(one);

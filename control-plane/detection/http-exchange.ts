@@ -38,6 +38,11 @@ export type Exchange =
 
 const maxBytes = 256 * 1024;
 
+/** Node writes headers as Latin-1; Envoy sends the UTF-8 that the registry has. */
+function asBytes(value: string): string {
+	return Buffer.from(value, "utf8").toString("latin1");
+}
+
 /**
  * Sends one request on a connection of its own and reads until the end, until it is `enough`, until 256 KiB, or until
  * time is up; an answer whose headers came counts with the text that it had by then. Follows no redirect: the entry's
@@ -59,7 +64,7 @@ export function exchange(origin: Origin, options: ExchangeRequest): Promise<Exch
 			headers: {
 				host: hostname,
 				...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
-				...headers,
+				...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, asBytes(value)])),
 			},
 		});
 		let answer: { response: IncomingMessage; text: () => string } | undefined;

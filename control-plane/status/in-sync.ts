@@ -16,7 +16,8 @@ export async function waitInSync(
 	const isDone = () => {
 		const { snapshot, streams } = ads;
 		if (snapshot === undefined || streams.size === 0) return false;
-		return [...streams].every(({ sequencer }) => sequencer.isInSync(snapshot));
+		// One that has just connected has not asked for everything yet.
+		return [...streams].every(({ sequencer }) => sequencer.isServing() && sequencer.isInSync(snapshot));
 	};
 	await new Promise<void>((resolve) => {
 		const end = () => {

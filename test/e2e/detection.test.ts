@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
@@ -217,11 +218,18 @@ describe("what changes", () => {
 	});
 
 	test("a control plane that starts again takes nothing from Envoy while it detects", async () => {
-		const registry: Record<string, object> = { s: { endpoint: replica.url } };
 		const silent: Recorder = await keep(startRecorder({ reply: { hang: true } }));
-		registry["silent"] = { endpoint: `${silent.url}/mcp` };
+		// As many as are looked at at once, and before the other: it is not found again in the time that is waited.
+		const registry: Record<string, object> = {};
+		for (let index = 0; index < 17; index++) registry[`silent-${index}`] = { endpoint: `${silent.url}/${index}` };
+		registry["s"] = { endpoint: replica.url };
 		gateway = await startGateway({ registry });
 		await serves("s", "streamable-http");
+		await eventually("it is written down", () =>
+			readdirSync(gateway.tempDir, { recursive: true, encoding: "utf8" }).some((name) =>
+				name.endsWith("findings.json"),
+			),
+		);
 		const { "control-plane": before = 0 } = await gateway.children();
 		process.kill(before, "SIGKILL");
 		await eventually(
@@ -234,6 +242,6 @@ describe("what changes", () => {
 			},
 			20_000,
 		);
-		expect(await server("silent")).toMatchObject({ state: "unavailable" });
+		expect(await server("silent-0")).toMatchObject({ state: "unavailable" });
 	});
 });

@@ -37,6 +37,11 @@ export const controlPlane = command({
 			requiresArg: true,
 			describe: "End an Envoy's connection at this age (`1h`), so that Envoys spread over several control planes",
 		},
+		findings: {
+			type: "string",
+			requiresArg: true,
+			describe: "File that keeps what was detected over a restart, so that no server is missing meanwhile",
+		},
 		...servingOptions,
 		...jsonLogOption,
 		...supervisedOption,
@@ -70,6 +75,7 @@ export const controlPlane = command({
 				? {}
 				: { maxConnectionAgeMs: connectionAge(args["max-connection-age"]) }),
 			...(args["envoy-admin"] === undefined ? {} : { envoyAdmin: args["envoy-admin"] }),
+			...(args.findings === undefined ? {} : { findingsFile: args.findings }),
 			allowOrigins: args["allow-origin"],
 			allowHosts: args["allow-host"],
 			maxBodyBytes: serving.maxBodyBytes,

@@ -1,7 +1,13 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createDetector, type Detector, type Entry } from "../../../control-plane/detection/detector.ts";
+import {
+	createDetector,
+	type Detector,
+	type DetectorDeps,
+	type Entry,
+} from "../../../control-plane/detection/detector.ts";
 import type { Finding, ProbeResult } from "../../../control-plane/detection/finding.ts";
+import type { Findings } from "../../../control-plane/detection/findings-file.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 
 const http: Finding = { transport: "streamable-http", path: "/mcp", revisions: ["2025-11-25"] };
@@ -45,7 +51,11 @@ beforeEach(() => {
 	answers = new Map();
 	probes = [];
 	changes = running = most = 0;
-	detector = createDetector({
+	detector = make();
+});
+
+function make(more: Partial<DetectorDeps> = {}): Detector {
+	return createDetector({
 		log: pino({ level: "silent" }),
 		probeHttp: ({ endpoints }, signal) => {
 			const address = endpoints[0]?.address;
@@ -55,8 +65,9 @@ beforeEach(() => {
 		onChange: () => {
 			changes += 1;
 		},
+		...more,
 	});
-});
+}
 
 afterEach(() => {
 	detector.close();
@@ -216,5 +227,43 @@ describe("the detector", () => {
 		expect(detector.detection("a")).toMatchObject({ state: "failed" });
 		await passed(1000);
 		expect(detector.detection("a")).toMatchObject({ state: "found" });
+	});
+
+	test("who asks for credentials is asked again, less and less often", async () => {
+		answers.set(1, found({ transport: "streamable-http", path: "/", revisions: [], authorization: true }));
+		detector.setEntries([entry("a", 1)]);
+		await passed(3_600_000);
+		// After 1, 2, 4 to 512 seconds, then every ten minutes.
+		expect(probes.length).toBe(15);
+		answers.set(1, found(http));
+		await passed(700_000);
+		expect(detector.detection("a")).toEqual({ state: "found", finding: http });
+		const before = probes.length;
+		await passed(3_600_000);
+		expect(probes).toHaveLength(before);
+	});
+
+	test("what was found before it began stands at once, and is probed again", async () => {
+		let kept: Findings = new Map();
+		detector.close();
+		detector = make({ keep: (findings) => (kept = findings) });
+		answers.set(1, found(sse)).set(2, nothing);
+		detector.setEntries([entry("a", 1), entry("b", 2)]);
+		await passed(100);
+		expect([...kept.values()]).toEqual([sse]);
+		detector.close();
+		detector = make({ before: kept });
+		answers.delete(1);
+		detector.setEntries([entry("a", 1), entry("b", 2), entry("c", 3)]);
+		expect(detector.detection("a")).toEqual({ state: "found", finding: sse });
+		expect(detector.detecting).toBe(2);
+		answers.set(1, found(http));
+		await passed(100);
+		expect(detector.detection("a")).toEqual({ state: "found", finding: http });
+		// Another address is another entry.
+		detector.close();
+		detector = make({ before: kept });
+		detector.setEntries([entry("a", 4)]);
+		expect(detector.detection("a")).toEqual({ state: "detecting" });
 	});
 });

@@ -6,7 +6,7 @@ import { resource, snapshotOf } from "../ads/resources.ts";
 
 it("waits for an Envoy where there is none, and for its answer", async () => {
 	const streams = new Set<AdsStream>();
-	const snapshot = snapshotOf([resource("scope", "a")]);
+	const snapshot = snapshotOf([resource("scope", "a"), resource("listener", "l")]);
 	const ads = { streams, snapshot, address: "", setSnapshot() {}, async close() {} };
 	const listeners = new Set<() => void>();
 	const onChange = (listener: () => void) => {
@@ -22,7 +22,7 @@ it("waits for an Envoy where there is none, and for its answer", async () => {
 	expect(listeners.size).toBe(1);
 
 	const sequencer = new Sequencer("delta");
-	const { scope } = sequencer.types;
+	const { scope, listener } = sequencer.types;
 	scope.subscribe([], [], {});
 	const node = { id: "envoy-1", cluster: "c" };
 	const sent = { pushes: 0, resources: 0, bytes: 0 };
@@ -30,9 +30,16 @@ it("waits for an Envoy where there is none, and for its answer", async () => {
 	tell();
 	expect(listeners.size).toBe(1);
 
-	sequencer.next(snapshot, 1);
-	for (const nonce of [...scope.outstanding.keys()]) scope.ack(nonce, 2);
-	tell();
+	const acknowledge = () => {
+		sequencer.next(snapshot, 1);
+		for (const type of [scope, listener]) for (const nonce of [...type.outstanding.keys()]) type.ack(nonce, 2);
+		tell();
+	};
+	acknowledge();
+	// It has not asked for its listener yet.
+	expect(listeners.size).toBe(1);
+	listener.subscribe([], [], {});
+	acknowledge();
 	expect(await waited).toEqual([{ id: "envoy-1", inSync: true, refused: [] }]);
 	expect(listeners.size).toBe(0);
 });

@@ -23,5 +23,5 @@ export async function scrape(metrics: Metrics, status: StatusDeps): Promise<stri
 			? ""
 			: "# HELP mcp_gateway_envoy_up 1 if Envoy's admin interface answered.\n# TYPE mcp_gateway_envoy_up gauge\n" +
 				`mcp_gateway_envoy_up ${envoy === undefined ? 0 : 1}\n`;
-	return own + bridgeMetrics(bridges) + up + (envoy === undefined ? "" : envoyMetrics(envoy));
+	return own + bridgeMetrics(bridges) + up + (envoy === undefined ? "" : await envoyMetrics(envoy));
 }

@@ -38,8 +38,8 @@ const text = [
 	"",
 ].join("\n");
 
-test("Envoy's statistics become few metrics with the server's own id", () => {
-	const samples = readMetrics(envoyMetrics(text));
+test("Envoy's statistics become few metrics with the server's own id", async () => {
+	const samples = readMetrics(await envoyMetrics(text));
 	const requests = (server: string, code_class: string) =>
 		sampleValue(samples, "mcp_gateway_requests_total", { server, code_class });
 	expect([requests("a", "2xx"), requests("a", "5xx"), requests("c.d.e", "2xx")]).toEqual([3, 1, 7]);
@@ -48,8 +48,8 @@ test("Envoy's statistics become few metrics with the server's own id", () => {
 	expect(samples.filter(({ name }) => !name.includes("duration"))).toHaveLength(5);
 });
 
-test("times are in seconds, with fewer buckets", () => {
-	const samples = readMetrics(envoyMetrics(text)).filter(({ name }) => name.includes("duration"));
+test("times are in seconds, with fewer buckets", async () => {
+	const samples = readMetrics(await envoyMetrics(text)).filter(({ name }) => name.includes("duration"));
 	const buckets = samples.filter(({ name }) => name === "mcp_gateway_request_duration_seconds_bucket");
 	const les = ["0.005", "0.025", "0.1", "0.25", "1", "5", "30", "300", "+Inf"];
 	expect(buckets.map(({ labels }) => labels["le"])).toEqual(les);

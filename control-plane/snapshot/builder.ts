@@ -41,8 +41,7 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 	let last: { readonly snapshot: Snapshot; readonly gateway: readonly EncodedResource[] } | undefined;
 	let serial = 0;
 
-	function entry(server: Server, context: BuildContext): Remembered {
-		const known = remembered.get(server.id);
+	function entry(server: Server, known: Remembered | undefined, context: BuildContext): Remembered {
 		const detection = server.type === "auto" ? context.detection(server) : undefined;
 		if (known?.server === server && known.stable && known.detection === detection) return known;
 		const ir = buildServer(server, context);
@@ -74,10 +73,10 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 			let added = 0;
 			// One way over all servers: with ten thousand of them it is this that a change waits for.
 			for (const server of registry.servers.values()) {
-				const one = entry(server, context);
+				const was = remembered.get(server.id);
+				const one = entry(server, was, context);
 				next.set(server.id, one);
 				outcomes.set(server.id, one.outcome);
-				const was = remembered.get(server.id);
 				if (was === one) continue;
 				if (was === undefined) added += 1;
 				else gone.push(was.resources);

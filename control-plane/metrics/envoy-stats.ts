@@ -1,5 +1,7 @@
 /** Envoy's statistics as metrics of ours: few, with stable names, one `server` label instead of cluster names. */
 import { setImmediate } from "node:timers/promises";
+import { keyCounts } from "../status/key-counts.ts";
+import { keyCounterStat } from "../xds/api-keys.ts";
 import { idOfStatName } from "../xds/names.ts";
 
 interface Metric {
@@ -127,7 +129,7 @@ const BUCKETS = new Set(["5", "25", "100", "250", "1000", "5000", "30000", "3000
 export const envoyStatsPath = `/stats/prometheus?usedonly&filter=${encodeURIComponent(
 	"^(cluster\\.mcp/[^.]+\\.(upstream_rq_(.xx|active|time|retry|timeout)|upstream_cx_(active|connect_fail|[rt]x_bytes_total)|" +
 		"outlier_detection\\.ejections_enforced_total|membership_(total|healthy))" +
-		"|http\\.mcp\\.downstream_(rq_.xx|rq_active|cx_active)|server\\.(uptime|memory_allocated))$",
+		`|http\\.mcp\\.downstream_(rq_.xx|rq_active|cx_active)|server\\.(uptime|memory_allocated)|${keyCounterStat}\\.name\\..*)$`,
 )}`;
 
 const LINE = /^envoy_(\w+?)(_bucket|_sum|_count)?\{([^}]*)\} (\S+)$/;
@@ -158,7 +160,18 @@ export async function envoyMetrics(text: string): Promise<string> {
 		const full = `mcp_gateway_${name}`;
 		return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("\n")}\n`;
 	});
-	return blocks.join("");
+	return blocks.join("") + keyMetrics(text);
+}
+
+function keyMetrics(text: string): string {
+	const counts = keyCounts(text);
+	if (counts.length === 0) return "";
+	const name = "mcp_gateway_requests_by_key_total";
+	const lines = counts.map(
+		({ key, outcome, requests }) => `${name}{key=${JSON.stringify(key)},outcome="${outcome}"} ${requests}\n`,
+	);
+	const help = "Requests by API key: allowed, denied for that server, or unauthorized (the key is empty).";
+	return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${lines.join("")}`;
 }
 
 function translate(line: string): { metric: Metric; line: string } | undefined {

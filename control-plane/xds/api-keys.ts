@@ -45,6 +45,8 @@ export const apiKeyFilters: readonly Message[] = [checkKey, needKey];
 
 /** Name of the counter of requests by key; Envoy puts its own `envoy_` before it for Prometheus. */
 export const keyCounterName = "mcp_gateway_api_key_requests";
+/** The same in Envoy's own spelling. */
+export const keyCounterStat = keyCounterName.replace(/_(?=[a-z]+$)/, ".");
 
 /**
  * Counts requests by the key's name and what became of them, each at its end: `name` is empty where no key was good,

@@ -3,7 +3,6 @@ import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { keyCounts } from "../../../control-plane/status/key-counts.ts";
 import { apiKeyFilters } from "../../../control-plane/xds/api-keys.ts";
 import { any, extension, type Message } from "../../../control-plane/xds/message.ts";
 import { startEnvoy } from "../../bench/envoy.ts";
@@ -11,6 +10,7 @@ import { staticRoute } from "../../bench/envoy-config.ts";
 import { call as cli } from "../../support/cli.ts";
 import { envoyAdmin } from "../../support/envoy-admin.ts";
 import { eventually, type Gateway, startGateway } from "../../support/gateway.ts";
+import { readMetrics } from "../../support/prometheus.ts";
 import { type Recorder, startRecorder } from "../../support/upstreams.ts";
 import { type Answer, expectGatewayError, oneConnection, open, readUntil, send } from "./client.ts";
 
@@ -240,8 +240,9 @@ test("the access log tells the key's name", async () => {
 
 test("requests are counted by key and outcome", async () => {
 	const counts = async () => {
-		const found = keyCounts(await envoyAdmin(gateway, "/stats/prometheus?filter=mcp_gateway_api_key"));
-		return Object.fromEntries(found.map(({ key, outcome, requests }) => [`${key} ${outcome}`, requests]));
+		const samples = readMetrics(await (await fetch(`${gateway.adminUrl}/metrics`)).text());
+		const found = samples.filter(({ name }) => name === "mcp_gateway_requests_by_key_total");
+		return Object.fromEntries(found.map(({ labels, value }) => [`${labels["key"]} ${labels["outcome"]}`, value]));
 	};
 	const before = await counts();
 	for (const headers of [bearer(dave), bearer(dave), bearer(carol), {}]) await post("/other", headers);

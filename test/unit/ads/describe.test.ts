@@ -6,8 +6,10 @@ import { resource, snapshotOf } from "./resources.ts";
 
 it("tells of an Envoy what it has, lacks and refuses, since when, and how far it is behind", () => {
 	const sequencer = new Sequencer("delta");
-	const { scope } = sequencer.types;
+	const { scope, listener } = sequencer.types;
 	scope.subscribe([], [], {});
+	// It serves: its listener is from an earlier stream.
+	listener.bring([["gateway", "1"]]);
 	const stream: AdsStream = {
 		variant: "delta",
 		sequencer,

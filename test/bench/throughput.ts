@@ -53,7 +53,7 @@ export async function throughput({ quick, progress }: BenchOptions): Promise<Sec
 					for (const connections of [1, 32]) {
 						const what = `${revision}, ${kind.upstream}, ${connections} connections`;
 						const measured = await measureRounds(load, targets, {
-							rounds: quick ? 6 : 16,
+							rounds: quick ? 6 : 10,
 							ms: 400,
 							connections,
 							progress: (line) => progress(`throughput: ${what}, ${line}`),

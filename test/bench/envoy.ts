@@ -20,7 +20,7 @@ export async function startEnvoy(folder: string, config: (port: number) => Messa
 	const file = join(folder, `envoy-${port}.json`);
 	await writeFile(file, JSON.stringify(config(port)));
 	const args = envoyArgs({ config: file, concurrency: 1, logLevel: "error", drainSeconds: 1 });
-	const child = await start(await envoyBinary(), args);
+	const child = await start(await envoyBinary(), args, { guarded: true });
 	try {
 		await eventually(`Envoy listens on ${port}: ${child.output()}`, () => accepts(port));
 	} catch (error) {

@@ -31,6 +31,7 @@ export async function joinEnvoy(gateway: Gateway): Promise<{ close(): Promise<un
 	const child = await start(
 		await envoyBinary(),
 		envoyArgs({ config, concurrency: 2, logLevel: "error", drainSeconds: 1 }),
+		{ guarded: true },
 	);
 	try {
 		await eventually("both Envoys are up to date", async () => {

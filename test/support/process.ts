@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { spawnGuarded } from "../../envoy/guard.ts";
 
 /** The repository's root folder. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -38,6 +39,8 @@ export interface Child {
 export interface StartOptions {
 	env?: NodeJS.ProcessEnv;
 	cwd?: string;
+	/** For programs that do not watch their stdin, such as Envoy: a guard ends them with this process, and stdin is empty. */
+	guarded?: boolean;
 }
 
 /** Groups to end with this process; a test run that is cut short leaves nothing behind. */
@@ -52,12 +55,11 @@ process.on("exit", () => {
  * (`EXIT_WITH_STDIN` tells our fixtures to).
  */
 export async function start(command: string, args: string[], options: StartOptions = {}): Promise<Child> {
-	const child = spawn(command, args, {
-		cwd: options.cwd ?? ROOT,
-		env: { ...process.env, EXIT_WITH_STDIN: "1", ...options.env },
-		stdio: ["pipe", "pipe", "pipe"],
-		detached: true,
-	});
+	const cwd = options.cwd ?? ROOT;
+	const env = { ...process.env, EXIT_WITH_STDIN: "1", ...options.env };
+	const child = options.guarded
+		? spawnGuarded({ command, args, cwd, env })
+		: spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
 	const out = { all: "", stdout: "", stderr: "" };
 	const waiting = new Set<() => void>();
 	const collect = (stream: "stdout" | "stderr") => (text: string) => {
@@ -65,9 +67,9 @@ export async function start(command: string, args: string[], options: StartOptio
 		out[stream] += text;
 		for (const check of waiting) check();
 	};
-	child.stdout.setEncoding("utf8").on("data", collect("stdout"));
-	child.stderr.setEncoding("utf8").on("data", collect("stderr"));
-	child.stdin.on("error", () => {}); // EPIPE: it ended first, which `exited` tells
+	child.stdout?.setEncoding("utf8").on("data", collect("stdout"));
+	child.stderr?.setEncoding("utf8").on("data", collect("stderr"));
+	child.stdin?.on("error", () => {}); // EPIPE: it ended first, which `exited` tells
 
 	const { pid } = await new Promise<{ pid: number }>((resolve, reject) => {
 		child.once("error", reject);
@@ -121,7 +123,7 @@ export async function start(command: string, args: string[], options: StartOptio
 		output: () => out.all,
 		stdout: () => out.stdout,
 		stderr: () => out.stderr,
-		write: (text) => void child.stdin.write(text),
+		write: (text) => void child.stdin?.write(text),
 		waitFor,
 		exited,
 		kill,

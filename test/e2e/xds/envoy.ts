@@ -73,7 +73,7 @@ export async function startPlane(): Promise<Plane> {
 			const file = join(folder, `${id}.json`);
 			await writeFile(file, JSON.stringify(config));
 			const args = envoyArgs({ config: file, concurrency: 1, logLevel: "warning", drainSeconds: 1 });
-			const envoy = await start(await envoyBinary(), args);
+			const envoy = await start(await envoyBinary(), args, { guarded: true });
 			envoys.push(envoy);
 			return envoy;
 		},

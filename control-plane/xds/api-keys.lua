@@ -78,6 +78,17 @@ local function name_of(key)
   return name
 end
 
+-- Keys stand in Authorization twice, behind a tab or without their scheme too. What does not look like one of ours is
+-- looked up, never hashed: it is a token of the upstream's.
+local function holds_key(authorization)
+  for word in string.gmatch(authorization, "[^%s,]+") do
+    if known[word] or (string.sub(word, 1, 6) == "mcpgw_" and name_of(word)) then
+      return true
+    end
+  end
+  return false
+end
+
 local function refuse(handle, status, outcome)
   handle:streamInfo():dynamicMetadata():set("mcp_gateway.api_key", "outcome", outcome)
   handle:respond({ [":status"] = status }, "")
@@ -111,8 +122,8 @@ function envoy_on_request(handle)
     return
   end
   headers:remove("x-api-key")
-  -- Some clients send their key in both. A token of the upstream's is looked up, never hashed.
-  if token and known[token] then
+  -- Some clients send their key in both.
+  if authorization and holds_key(authorization) then
     headers:remove("authorization")
   end
   handle:streamInfo():dynamicMetadata():set("mcp_gateway.api_key", "name", name)

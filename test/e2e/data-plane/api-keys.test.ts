@@ -18,12 +18,15 @@ const alice = "alice-s3cret-key-0123456789";
 const bob = "bob-s3cret-key-0123456789";
 const carol = "carol-s3cret-key-0123456789";
 const dave = "dave-s3cret-key-0123456789";
+/** As `keys new` makes them; nothing sends it but beside another. */
+const erin = "mcpgw_erin-s3cret-key-0123456789";
 const sha = (key: string) => createHash("sha256").update(key).digest("hex");
 /** One key of each length that there may be: the padding of SHA-256 depends on it. */
 const byLength = Array.from({ length: 241 }, (_, n) => `${n}-`.padEnd(n + 16, "kl#~"));
 const base = {
 	alice,
 	bob: `sha256:${sha(bob)}`,
+	erin: `sha256:${sha(erin)}`,
 	// biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of the file
 	carol: { key: "${CAROL}", servers: ["s", "later"] },
 	...Object.fromEntries(byLength.map((key) => [`length-${key.length}`, key])),
@@ -107,6 +110,17 @@ describe("a key", () => {
 		expect((await post("/s", { "x-api-key": alice, ...bearer(alice) })).status).toBe(200);
 		expect(upstream.requests[0]?.headers).not.toHaveProperty("authorization");
 		expect(upstream.requests[0]?.headers).not.toHaveProperty("x-api-key");
+	});
+
+	test.each<[string, string | string[]]>([
+		["twice", [`Bearer ${alice}`, `Bearer ${alice}`]],
+		["without a scheme", alice],
+		["behind a tab", `Bearer\t${alice}`],
+		["behind a token of the upstream's", `Bearer the-clients-own, Bearer ${alice}`],
+		["of somebody else, as `keys new` makes them", `Bearer ${erin}`],
+	])("sent as x-api-key and in Authorization %s reaches no upstream", async (_how, authorization) => {
+		expect((await post("/s", { "x-api-key": alice, authorization })).status).toBe(200);
+		expect((await upstream.next()).headers).not.toHaveProperty("authorization");
 	});
 
 	test("is removed with any other Authorization where the entry says so", async () => {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { LineSplitter } from "./lines.ts";
 import { LineLimit } from "./rate-limit.ts";
 
@@ -7,7 +8,8 @@ const tailBytes = 2 * 1024;
 const maxLinesPerSecond = 500;
 
 /**
- * A child's stderr: each line goes to `onLine`, bounded in length and rate, and the last 2 kB are kept for errors.
+ * A child's stderr: each line goes to `onLine`, bounded in length and rate, and the last 2 kB are kept for errors. It
+ * ends up on terminals, so what could take one over (colours too) is left out.
  * Stderr is a log, not a sign of failure: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio
  */
 export class Stderr {
@@ -21,7 +23,7 @@ export class Stderr {
 		this.#limit = new LineLimit(maxLinesPerSecond, (count) =>
 			onLine(`(${count} lines of stderr left out: over ${maxLinesPerSecond} a second)`),
 		);
-		this.#splitter = new LineSplitter(maxLineBytes, (line) => this.#line(line.toString("utf8")));
+		this.#splitter = new LineSplitter(maxLineBytes, (line) => this.#line(plain(line.toString("utf8"))));
 	}
 
 	push(chunk: Buffer): void {
@@ -44,3 +46,5 @@ export class Stderr {
 		if (this.#limit.pass()) this.#onLine(line);
 	}
 }
+
+const plain = (line: string) => stripVTControlCharacters(line).replace(/[^\P{Cc}\t]+/gu, " ");

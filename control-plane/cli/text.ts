@@ -25,6 +25,11 @@ export function coloursFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv =
 	};
 }
 
+/** Text of others for a terminal: whatever could take it over is left out; line ends and tabs stay. */
+export function harmless(text: string): string {
+	return stripVTControlCharacters(text).replace(/\r(?!\n)|[^\P{Cc}\r\n\t]/gu, "");
+}
+
 /** Lines with the cells of each column under each other; colours do not count as width. */
 export function table(rows: readonly (readonly string[])[]): string[] {
 	const width = (cell: string) => stripVTControlCharacters(cell).length;

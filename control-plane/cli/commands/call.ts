@@ -4,7 +4,7 @@ import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
 import { fetchOverTls, type TlsClientOptions } from "../fetch-over-tls.ts";
 import type { ConnectedClient } from "../mcp-client.ts";
-import { coloursFor, table } from "../text.ts";
+import { coloursFor, harmless, table } from "../text.ts";
 
 export const call = command({
 	usage: "call <server> [tool] [arguments]",
@@ -65,10 +65,12 @@ export const call = command({
 				return 0;
 			}
 			const result = await client.callTool({ name: args.tool, arguments: input }, { timeout });
-			process.stdout.write(args.json ? `${JSON.stringify(result, null, 2)}\n` : contentText(result["content"], result));
+			const text = args.json ? `${JSON.stringify(result, null, 2)}\n` : contentText(result["content"], result);
+			// A file or another program gets what the tool returned.
+			process.stdout.write(process.stdout.isTTY ? harmless(text) : text);
 			return result["isError"] === true ? 1 : 0;
 		} catch (error) {
-			throw failure(`${args.server}: ${explain(error, args.gateway)}`);
+			throw failure(harmless(`${args.server}: ${explain(error, args.gateway)}`));
 		} finally {
 			await connected?.close();
 		}
@@ -76,7 +78,9 @@ export const call = command({
 });
 
 function serverUrl(gateway: string, server: string): URL {
-	if (!URL.canParse(gateway)) throw usage(`--gateway takes a URL as in http://127.0.0.1:8080, not "${gateway}".`);
+	if (!/^https?:\/\//i.test(gateway) || !URL.canParse(gateway)) {
+		throw usage(`--gateway takes a URL as in http://127.0.0.1:8080, not "${gateway}".`);
+	}
 	return new URL(`${gateway.replace(/\/+$/, "")}/${encodeURIComponent(server)}`);
 }
 
@@ -127,9 +131,11 @@ function tlsOptions(ca?: string, cert?: string, key?: string): TlsClientOptions 
 
 function toolList(tools: readonly { name: string; description?: string | undefined }[]): string {
 	const colours = coloursFor(process.stdout);
-	const rows = tools.map(({ name, description }) => [colours.cyan(name), (description ?? "").split("\n")[0] ?? ""]);
+	const rows = tools.map(({ name, description }) => [colours.cyan(harmless(name)), firstLine(description)]);
 	return rows.length === 0 ? "This server has no tools.\n" : `${table(rows).join("\n")}\n`;
 }
+
+const firstLine = (text = "") => harmless(text).split("\n")[0]?.trim() ?? "";
 
 /** What a tool has returned, for people: texts as they are, anything else as JSON. */
 export function contentText(content: unknown, result: unknown): string {

@@ -47,6 +47,14 @@ describe("LineSplitter", () => {
 });
 
 describe("Stderr", () => {
+	it("leaves out what could take a terminal over", () => {
+		const lines: string[] = [];
+		const stderr = new Stderr((line) => lines.push(line));
+		stderr.push(Buffer.from("\u001b[31mred\u001b[0m\u001b[2J \u001b]0;title\u0007a\tb\rc\u0000\n"));
+		stderr.end();
+		expect([lines, stderr.tail]).toEqual([["red a\tb c "], "red a\tb c "]);
+	});
+
 	it("keeps the last 2 kB and limits the lines of a second", () => {
 		const lines: string[] = [];
 		const stderr = new Stderr((line) => lines.push(line));

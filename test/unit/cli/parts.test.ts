@@ -8,7 +8,7 @@ import { activeRequests } from "../../../control-plane/cli/drain.ts";
 import { passLines, readLines } from "../../../control-plane/cli/lines.ts";
 import { chooseRegistry, exampleFile } from "../../../control-plane/cli/registry-file.ts";
 import { makeRunFolder } from "../../../control-plane/cli/run-folder.ts";
-import { coloursFor, table } from "../../../control-plane/cli/text.ts";
+import { coloursFor, harmless, table } from "../../../control-plane/cli/text.ts";
 import { parseSize } from "../../../control-plane/cli/up-plan.ts";
 import { welcome } from "../../../control-plane/cli/welcome.ts";
 
@@ -54,6 +54,10 @@ test("a run folder is private and short", () => {
 	expect(run.path.startsWith(deep)).toBe(false);
 	expect(run.envoyAdmin.length).toBeLessThanOrEqual(103);
 	run.remove();
+});
+
+test("text of others cannot take a terminal over", () => {
+	expect(harmless("\u001b[2Ja\u001b]0;title\u0007b\rc\u0000\u007f\u009b31md\te\r\n\u00fc")).toBe("abcd\te\r\n\u00fc");
 });
 
 describe("lines", () => {

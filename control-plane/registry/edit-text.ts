@@ -1,6 +1,6 @@
 /** The smallest edits that make one value of another, and how they are made in YAML. */
 import { isDeepStrictEqual } from "node:util";
-import { isAlias, isCollection, isNode, isMap as isYamlMap, parseDocument } from "yaml";
+import { type Document, isAlias, isCollection, isNode, isMap as isYamlMap, type Node, parseDocument } from "yaml";
 import { isMap } from "./dialect.ts";
 import type { Change } from "./edit-json.ts";
 
@@ -16,12 +16,23 @@ export function changes(path: readonly string[], before: unknown, after: unknown
 	});
 }
 
+/** The first key of a document that is a map. */
+function headOf(doc: Document): Node | undefined {
+	const key = isYamlMap(doc.contents) ? doc.contents.items[0]?.key : undefined;
+	return isNode(key) ? key : undefined;
+}
+
+const joined = (...comments: readonly (string | null | undefined)[]) => comments.filter(Boolean).join("\n") || null;
+
 /** Applies changes to YAML text; `like` is the text whose layout new lines take. The result is to be checked by parsing. */
 export function editYaml(text: string, list: readonly Change[], like = text): string {
 	const doc = parseDocument(text, { version: "1.2", uniqueKeys: false, stringKeys: true });
 	for (const { path, value } of list) {
 		if (value === undefined) {
+			const top = path.length === 1 ? headOf(doc) : undefined;
 			doc.deleteIn(path);
+			// The comment above the first key may be about the whole file.
+			if (top && headOf(doc) !== top) doc.commentBefore = joined(doc.commentBefore, top.commentBefore);
 			continue;
 		}
 		const parent = path.length === 1 ? doc.contents : doc.getIn(path.slice(0, -1), true);

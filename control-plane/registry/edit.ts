@@ -134,7 +134,8 @@ export function editServers(text: string, file: string, entries: Entries, parse:
 	const edited = reach(base, file, expected, [small, whole], parse);
 	if (edited !== undefined) return edited;
 	const names = [...entries.keys()].map((id) => `\`${id}\``).join(", ");
-	throw new RegistryEditError("faulty", `${names} shares a YAML anchor with another server. Edit the file by hand.`);
+	const which = entries.size === 1 ? names : `One of ${names}`;
+	throw new RegistryEditError("faulty", `${which} shares a YAML anchor with another server. Edit the file by hand.`);
 }
 
 /** Makes a registry's text say these values, with the comments of what stays. Throws as {@link editServers} does. */

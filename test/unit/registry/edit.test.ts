@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { RegistryEditError, removeServer, setServer } from "../../../control-plane/registry/edit.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 
@@ -43,6 +43,16 @@ b:
 		expect(parseRegistry(edited, "r.yaml").ok).toBe(true);
 		expect(edited).toContain("&e {A: b}");
 		expect(refused(() => removeServer(shared, "r.yaml", "a"))).toMatchObject({ reason: "faulty" });
+	});
+	test("the comment at the top outlives the first server, and the last one", () => {
+		const head = "# yaml-language-server: $schema=s.json\n";
+		const shared = `${head}a: &e\n  cmd: [x]\nb:\n  cmd: [y]\nc: {cmd: [z], env: &f {A: b}}\n`;
+		const edited = removeServer(shared, "r.yaml", "a");
+		expect(edited).toContain(head);
+		expect(Object.keys(parse(edited))).toEqual(["b", "c"]);
+		const none = removeServer(`${head}a:\n  cmd: [x]\n`, "r.yaml", "a");
+		expect(none).toContain(head);
+		expect(setServer(none, "r.yaml", "b", { cmd: ["y"] })).toContain(head);
 	});
 });
 

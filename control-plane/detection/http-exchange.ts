@@ -146,6 +146,7 @@ const problems: Readonly<Record<string, string>> = {
 	EPROTO: "TLS failed; is it http?",
 	ERR_SSL_WRONG_VERSION_NUMBER: "TLS failed; is it http?",
 	HPE_INVALID_CONSTANT: "does not speak HTTP/1.1",
+	HPE_HEADER_OVERFLOW: "answers with headers that are too large",
 };
 
 /** A connection's failure in words; only codes, as a message may repeat what was sent. */

@@ -196,6 +196,11 @@ describe("what is no MCP server, and what hides one", () => {
 		["an error without its cause", { ...error, status: 400 }, "HTTP 400, JSON-RPC error -32000"],
 		["JSON of something else", { headers: json, body: "{}" }, "HTTP 200, application/json"],
 		["a redirect", moved, "HTTP 307 to /mcp/, which is not followed: write that address"],
+		[
+			"headers without measure",
+			{ raw: `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n` },
+			"answers with headers that are too large",
+		],
 		["not HTTP", { raw: "SSH-2.0-OpenSSH_9.9\r\n" }, "does not speak HTTP/1.1"],
 		["a connection that is cut", { destroy: true }, "closed the connection"],
 		["a flood", { headers: json, body: "x".repeat(2_000_000) }, "HTTP 200, application/json"],

@@ -67,7 +67,12 @@ export async function start(): Promise<void> {
 	const code = await runCli(process.argv.slice(2));
 	// Not at once: what is still on its way to a pipe would be lost.
 	process.exitCode = code;
-	process.stdout.write("", () => process.exit(code));
+	process.stdout.write("", () => {
+		const lost: NodeJS.ErrnoException | null = process.stdout.errored;
+		if (lost === null || lost.code === "EPIPE") return process.exit(code);
+		process.stderr.write(`mcp-gateway: The output could not be written: ${lost.message}.\n`);
+		process.exit(1);
+	});
 }
 
 /** Under a launcher that had to start a newer Node, its death is ours; the guards of our children see to the rest. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, writeFileSync } from "node:fs";
 import { hostname, totalmem } from "node:os";
 import { join } from "node:path";
 import { bootstrapDefaults, bootstrapYaml } from "../../../envoy/bootstrap.ts";
@@ -52,6 +52,7 @@ export const up = command({
 	],
 	run: async (args) => {
 		const checked = checkServing(args, process.env);
+		checkAccessLog(args.accessLog);
 		const chosen = chooseRegistry(args.registry, process.cwd());
 		const [registry, faults] = readRegistry(chosen.file);
 		if (registry === undefined) throw failure(`The registry is faulty:\n${formatErrors(faults)}`);
@@ -97,6 +98,20 @@ export const up = command({
 		}
 	},
 });
+
+/** Envoy would refuse its listener again and again. */
+function checkAccessLog(path: string): void {
+	if (path === "-" || path === "off") return;
+	try {
+		closeSync(
+			openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o644),
+		);
+	} catch (error) {
+		// A named pipe that nobody reads yet.
+		if ((error as NodeJS.ErrnoException).code === "ENXIO") return;
+		throw failure(`--access-log: cannot write to ${path}: ${(error as Error).message}.`);
+	}
+}
 
 /** Envoy sheds load at the smaller of its default limit and three quarters of the memory that there is. */
 function writeBootstrap(run: RunFolder, port: number): void {

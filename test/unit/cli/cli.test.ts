@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -74,6 +74,7 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		[["control-plane", "--xds", "0.0.0.0:1"], /secrets/],
 		[["bridge", "--listen", "0.0.0.0:1"], /start processes/],
 		[["call", "a", "t", "[1]"], /must be a JSON object/],
+		[["call", "a", "--gateway", "ftp://127.0.0.1:1"], /--gateway takes a URL/],
 		[["servers", "add", "x"], /a URL, or a command/],
 	])("%j is wrong usage", async (args, message) => {
 		const { code, stdout, stderr } = await call(...args);
@@ -89,6 +90,8 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		expect(faulty.stdout).toMatch(/bad\.yaml:2:3: .*endpoint/);
 		const broken = await call("up", "--registry", good, "--tls-cert", good, "--tls-key", good);
 		expect(broken).toMatchObject({ code: 1, stderr: expect.stringMatching(/HTTPS: .* holds no PEM certificate/) });
+		const log = await call("up", "--registry", good, "--access-log", folder);
+		expect(log).toMatchObject({ code: 1, stderr: expect.stringMatching(/--access-log: cannot write to .*EISDIR/) });
 		const up = await call("up", "--registry", bad);
 		expect(up.code).toBe(1);
 		expect(up.stderr).toMatch(/bad\.yaml:2:3: /);
@@ -99,6 +102,14 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		expect(parse(printed.stdout)).toMatchObject({ node: { id: "n1", cluster: "mcp-gateway" } });
 		const schema = await call("schema");
 		expect(JSON.parse(schema.stdout)).toMatchObject({ $schema: expect.stringContaining("2020-12") });
+	});
+
+	test("output that cannot be written is a failure", () => {
+		// Fails as a full disk does, for it is open for reading only.
+		const stdout = openSync(good, "r");
+		const { status, stderr } = spawnSync(NODE, [mainFile, "schema"], { stdio: ["ignore", stdout, "pipe"] });
+		closeSync(stdout);
+		expect([status, String(stderr)]).toEqual([1, expect.stringContaining("could not be written")]);
 	});
 
 	test("status and call say when there is no gateway", async () => {

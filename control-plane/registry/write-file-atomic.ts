@@ -1,7 +1,7 @@
 /** Writes a file so that a reader sees the old text or the new one, never a part. */
 import { randomBytes } from "node:crypto";
 import { renameSync, statSync } from "node:fs";
-import { open, readlink, stat, unlink } from "node:fs/promises";
+import { open, readdir, readlink, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 /** The file that a path leads to through symlinks; it need not exist yet. */
@@ -25,7 +25,7 @@ export function fileState(path: string): string {
 /**
  * Replaces the file's text: a temporary file in the same folder, fsync, rename. A symlink stays, its target is
  * replaced; mode and owner are kept (0644 for a new file), the owner as far as the system lets us. Throws what the file
- * system says; leaves no temporary file.
+ * system says; leaves no temporary file, and removes what a writer that was killed has left.
  * @param expected The {@link fileState} that the text was made for; when the file has another one by the time of the
  * rename, nothing is written and the answer is false.
  */
@@ -53,9 +53,23 @@ export async function writeFileAtomic(path: string, text: string, expected?: str
 		const isExpected = expected === undefined || fileState(path) === expected;
 		if (isExpected) renameSync(temporary, file);
 		else await unlink(temporary);
+		await removeLeftovers(file).catch(() => {});
 		return isExpected;
 	} catch (error) {
 		await unlink(temporary).catch(() => {});
 		throw error;
+	}
+}
+
+/** Longer than any write takes: a younger file may be somebody's who writes just now. */
+const LEFT_AFTER_MS = 60_000;
+
+async function removeLeftovers(file: string): Promise<void> {
+	const prefix = `.${basename(file)}.`;
+	for (const name of await readdir(dirname(file))) {
+		if (!name.startsWith(prefix) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(prefix.length))) continue;
+		const path = join(dirname(file), name);
+		const { mtimeMs } = await stat(path);
+		if (Date.now() - mtimeMs > LEFT_AFTER_MS) await unlink(path);
 	}
 }

@@ -1,4 +1,16 @@
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+	chmod,
+	lstat,
+	mkdir,
+	mkdtemp,
+	readdir,
+	readFile,
+	rm,
+	stat,
+	symlink,
+	utimes,
+	writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -30,4 +42,12 @@ test("a failure leaves the old file and no temporary one", async () => {
 	await expect(writeFileAtomic(join(folder, "r.yaml"), "two")).rejects.toThrow();
 	expect(await readdir(folder)).toEqual(["r.yaml"]);
 	await expect(writeFileAtomic(join(folder, "none", "r.yaml"), "two")).rejects.toThrow("ENOENT");
+});
+
+test("what a killed writer has left goes with the next write, and nothing else", async () => {
+	const names = [".r.yaml.0123456789ab.tmp", ".r.yaml.ba9876543210.tmp", ".other.0123456789ab.tmp", ".r.yaml.mine.tmp"];
+	for (const name of names) await writeFile(join(folder, name), "");
+	for (const name of names.toSpliced(1, 1)) await utimes(join(folder, name), 0, 0);
+	await writeFileAtomic(join(folder, "r.yaml"), "one");
+	expect(new Set(await readdir(folder))).toEqual(new Set(["r.yaml", ...names.slice(1)]));
 });

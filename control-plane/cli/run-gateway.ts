@@ -20,6 +20,8 @@ export interface GatewayDeps {
 	readonly options: UpOptions;
 	/** Path of Envoy's binary. */
 	readonly envoy: string;
+	/** Envoy's bootstrap, YAML. */
+	readonly bootstrap: string;
 	readonly example: Example | undefined;
 	readonly output: Output;
 	readonly run: RunFolder;
@@ -92,6 +94,7 @@ export async function runGateway(deps: GatewayDeps): Promise<number> {
 	supervisor.add(
 		envoyChild({
 			binary: deps.envoy,
+			bootstrap: deps.bootstrap,
 			run,
 			concurrency: options.concurrency,
 			logLevel: options.envoyLogLevel,

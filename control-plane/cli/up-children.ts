@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { spawnGuarded } from "../../envoy/guard.ts";
 import { type EnvoyLogLevel, envoyArgs, parseEnvoyLog } from "../../envoy/process.ts";
@@ -80,6 +81,7 @@ export function bridgeChild(deps: {
 /** Envoy as a child. Its log comes on stderr; the access log takes a way of its own. */
 export function envoyChild(deps: {
 	binary: string;
+	bootstrap: string;
 	run: RunFolder;
 	concurrency?: number | undefined;
 	logLevel: EnvoyLogLevel;
@@ -96,6 +98,7 @@ export function envoyChild(deps: {
 	return {
 		name: "envoy",
 		start: () => {
+			writeBootstrap(deps.run.envoyConfig, deps.bootstrap);
 			const child = spawnGuarded({ command: deps.binary, args, removeAfterParent: deps.run.path });
 			child.stdout?.resume();
 			if (child.stderr) {
@@ -107,6 +110,15 @@ export function envoyChild(deps: {
 			return child;
 		},
 	};
+}
+
+/** At each start, for what clears folders of temporary files takes it after some days. */
+function writeBootstrap(path: string, text: string): void {
+	try {
+		writeFileSync(path, text, { mode: 0o600 });
+	} catch {
+		// Envoy says what is the matter.
+	}
 }
 
 /** Starts a command of our own that ends when the channel to this process does. */

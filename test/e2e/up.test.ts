@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { call } from "../support/cli.ts";
 import { eventually, type Gateway, type GatewayOptions, startGateway } from "../support/gateway.ts";
@@ -86,6 +87,23 @@ describe("mcp-gateway up", { timeout: 60_000 }, () => {
 			const answer = await fetch(`${gateway.url}/nosuch`, { method: "POST" }).catch(() => undefined);
 			return answer?.status === 404;
 		});
+	});
+
+	test("Envoy is started again when its configuration was cleared away", async () => {
+		const gateway = await start({ registry: {} });
+		const folder = readdirSync(gateway.tempDir).find((name) => name.startsWith("mcp-gateway-")) ?? "";
+		await rm(join(gateway.tempDir, folder, "envoy.yaml"));
+		const { envoy } = await gateway.children();
+		process.kill(envoy!, "SIGKILL");
+		const answers = () =>
+			fetch(`${gateway.url}/nosuch`).then(
+				({ status }) => status === 404,
+				() => false,
+			);
+		await eventually(
+			"an Envoy answers again",
+			async () => (await gateway.children())["envoy"] !== envoy && (await answers()),
+		);
 	});
 
 	test("two gateways run at once", async () => {

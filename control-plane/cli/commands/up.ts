@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { hostname, totalmem } from "node:os";
 import { join } from "node:path";
 import { bootstrapDefaults, bootstrapYaml } from "../../../envoy/bootstrap.ts";
@@ -83,8 +83,8 @@ export const up = command({
 		}
 		const run = makeRunFolder(process.env);
 		try {
-			writeBootstrap(run, serving.listen.port);
 			return await runGateway({
+				bootstrap: bootstrapOf(run, serving.listen.port),
 				registry: chosen.file,
 				serving,
 				options: args,
@@ -114,14 +114,13 @@ function checkAccessLog(path: string): void {
 }
 
 /** Envoy sheds load at the smaller of its default limit and three quarters of the memory that there is. */
-function writeBootstrap(run: RunFolder, port: number): void {
+function bootstrapOf(run: RunFolder, port: number): string {
 	const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-	const text = bootstrapYaml({
+	return bootstrapYaml({
 		xds: { path: run.xds },
 		admin: { path: run.envoyAdmin },
 		nodeId: `envoy-${hostname()}-${port}`,
 		maxHeapBytes: Math.min(bootstrapDefaults.maxHeapBytes, Math.floor(memory * 0.75)),
 		maxConnections: bootstrapDefaults.maxConnections,
 	});
-	writeFileSync(run.envoyConfig, text, { mode: 0o600 });
 }

@@ -13,11 +13,11 @@ import { reload, reloadTwo } from "./reload.ts";
 import { type BenchOptions, type Section, sectionText } from "./report.ts";
 import { scale } from "./scale.ts";
 import { start } from "./start.ts";
-import { throughput } from "./throughput.ts";
+import { saturation, throughput } from "./throughput.ts";
 
 /** `npm run bench -- [--quick] [SECTION...]`: measures, prints tables, writes JSON. Slowness is never an exit code. */
 
-const usual = { throughput, changes, reload, start, scale, latency, "reload-two": reloadTwo, chaos };
+const usual = { throughput, saturation, changes, reload, start, scale, latency, "reload-two": reloadTwo, chaos };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });

@@ -32,7 +32,7 @@ export function callBytes(path: string, session?: string, call: ToolCall = toolC
 	return postBytes(path, call, session);
 }
 
-interface ToolCall {
+export interface ToolCall {
 	readonly params: { readonly name: string; readonly [more: string]: unknown };
 	readonly [more: string]: unknown;
 }

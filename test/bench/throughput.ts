@@ -6,7 +6,7 @@ import { startConformanceServer } from "../support/upstreams.ts";
 import { startLoad, startUpstream } from "./child.ts";
 import { startEnvoy } from "./envoy.ts";
 import { bareRoute, endpoint, staticRoute } from "./envoy-config.ts";
-import { callInSession, fixtureCall, modernCallBytes, toolCall } from "./mcp-request.ts";
+import { callInSession, fixtureCall, modernCallBytes, type ToolCall, toolCall } from "./mcp-request.ts";
 import { addCounts, countsText, median } from "./numbers.ts";
 import { pin } from "./pin.ts";
 import type { Bar, BenchOptions, Section } from "./report.ts";
@@ -14,56 +14,74 @@ import { type Measured, measureRounds, ratio, type Target } from "./rounds.ts";
 
 const path = "/server-0";
 
-/**
- * What is asked. Bars count against a real server of the official SDK, whose speed is what limits a gateway in use. The
- * canned answers saturate Envoy, where every filter weighs the most; they are shown beside it.
- */
-const kinds = [
-	{ upstream: "SDK server", counts: true, path, call: fixtureCall },
-	{ upstream: "canned, SDK's form", counts: false, path: `${path}/sdk`, call: toolCall },
-	{ upstream: "canned, shortest", counts: false, path, call: toolCall },
-] as const;
+interface Kind {
+	readonly upstream: string;
+	readonly path: string;
+	readonly call: ToolCall;
+}
 
-/** The gateway against the same Envoy with one hand-written route, and against a bare route. */
-export async function throughput({ quick, progress }: BenchOptions): Promise<Section> {
+/** The gateway against the same Envoy with one hand-written route, and against a bare route: a real server answers. */
+export async function throughput(options: BenchOptions): Promise<Section> {
+	const server = await startConformanceServer();
+	try {
+		const kinds = [{ upstream: "SDK server", path, call: fixtureCall }];
+		const groups = await measureKinds(server.port, kinds, options);
+		return section("throughput: a server of the official SDK", groups, true);
+	} finally {
+		await server.close();
+	}
+}
+
+/**
+ * The same with canned answers that cost next to nothing, in the form of the official SDKs and in the shortest there is:
+ * Envoy is the bottleneck, and every filter weighs the most.
+ */
+export async function saturation(options: BenchOptions): Promise<Section> {
+	const canned = await startUpstream(1);
+	try {
+		const kinds = [
+			{ upstream: "canned, SDK's form", path: `${path}/sdk`, call: toolCall },
+			{ upstream: "canned, shortest", path, call: toolCall },
+		];
+		return section("saturation: canned answers", await measureKinds(canned.ports[0]!, kinds, options), false);
+	} finally {
+		canned.close();
+	}
+}
+
+async function measureKinds(port: number, kinds: readonly Kind[], { quick, progress }: BenchOptions): Promise<Group[]> {
 	const folder = await mkdtemp(join(tmpdir(), "bench-"));
 	const closing: (() => unknown)[] = [() => rm(folder, { recursive: true })];
 	// Children begin where their parent is: load, upstreams and control planes here, the Envoys go elsewhere.
 	pin(process.pid, "load");
 	try {
-		const server = await startConformanceServer();
-		closing.push(() => server.close());
-		const canned = await startUpstream(1);
-		closing.push(canned.close);
 		const load = startLoad();
 		closing.push(load.close);
+		const started = await startTargets(port, folder, closing);
 		const groups: Group[] = [];
-		for (const port of [server.port, canned.ports[0]!]) {
-			const started = await startTargets(port, folder, closing);
-			for (const kind of kinds.filter(({ counts }) => counts === (port === server.port))) {
-				for (const revision of ["2025-11-25", "2026-07-28"] as const) {
-					const targets: Target[] = [];
-					for (const [name, target] of started) {
-						const request =
-							revision === "2025-11-25"
-								? await callInSession(target.port, kind.path, kind.call)
-								: modernCallBytes(kind.path, kind.call);
-						targets.push({ name, ...target, request });
-					}
-					for (const connections of [1, 32]) {
-						const what = `${revision}, ${kind.upstream}, ${connections} connections`;
-						const measured = await measureRounds(load, targets, {
-							rounds: quick ? 6 : 10,
-							ms: 400,
-							connections,
-							progress: (line) => progress(`throughput: ${what}, ${line}`),
-						});
-						groups.push({ what, counts: kind.counts, measured: mergedByName(measured) });
-					}
+		for (const kind of kinds) {
+			for (const revision of ["2025-11-25", "2026-07-28"] as const) {
+				const targets: Target[] = [];
+				for (const [name, target] of started) {
+					const request =
+						revision === "2025-11-25"
+							? await callInSession(target.port, kind.path, kind.call)
+							: modernCallBytes(kind.path, kind.call);
+					targets.push({ name, ...target, request });
+				}
+				for (const connections of [1, 32]) {
+					const what = `${revision}, ${kind.upstream}, ${connections} connections`;
+					const measured = await measureRounds(load, targets, {
+						rounds: quick ? 6 : 12,
+						ms: 400,
+						connections,
+						progress: (line) => progress(`throughput: ${what}, ${line}`),
+					});
+					groups.push({ what, measured: mergedByName(measured) });
 				}
 			}
 		}
-		return section(groups);
+		return groups;
 	} finally {
 		for (const close of closing.reverse()) await close();
 	}
@@ -124,12 +142,10 @@ function mergedByName(measured: readonly Measured[]): Measured[] {
 /** What all targets did with one kind of call and answer at one number of connections. */
 interface Group {
 	readonly what: string;
-	/** Whether the bars apply. */
-	readonly counts: boolean;
 	readonly measured: readonly Measured[];
 }
 
-function section(groups: readonly Group[]): Section {
+function section(title: string, groups: readonly Group[], withBars: boolean): Section {
 	const rows = groups.flatMap(({ what, measured }) => {
 		const [, , same, bare] = measured;
 		return measured.map(({ name, perSecond, micros, statuses }) => [
@@ -142,8 +158,7 @@ function section(groups: readonly Group[]): Section {
 			countsText(statuses),
 		]);
 	});
-	const counting = groups.filter(({ counts }) => counts);
-	const bars = counting.flatMap(({ what, measured: [one, many, same, bare] }): Bar[] =>
+	const bars = (withBars ? groups : []).flatMap(({ what, measured: [one, many, same, bare] }): Bar[] =>
 		[one!, many!].flatMap((gateway) => {
 			const speed = ratio(gateway.perSecond, same!.perSecond);
 			const cost = ratio(gateway.micros, bare!.micros);
@@ -155,7 +170,7 @@ function section(groups: readonly Group[]): Section {
 		}),
 	);
 	return {
-		title: "throughput: tools/call (2025-11-25 in a session), one Envoy worker each; medians of rounds side by side",
+		title: `${title}; tools/call (2025-11-25 in a session), one Envoy worker each; medians of rounds side by side`,
 		rows: [["target", "call", "requests/s", "of static", "CPU µs/request", "of bare", "statuses"], ...rows],
 		bars,
 		data: groups,

@@ -26,11 +26,6 @@ export type KnownKeys = (map: string) => readonly string[];
 /** Keys are repeated in messages only if they look like keys: a whole `NAME=secret` may have become one. */
 const isPlain = (key: string) => /^[A-Za-z0-9_.$-]{1,40}$/.test(key);
 
-/** A key for a message, in backticks. */
-export function showKey(key: string): string {
-	return isPlain(key) ? `\`${key}\`` : "this key";
-}
-
 /** Where a fault is, for the beginning of a sentence: "`endpoints[1].weight`". */
 function label(path: Path): string {
 	let text = "";

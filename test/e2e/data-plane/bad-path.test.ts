@@ -1,23 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Gateway, startGateway } from "../../support/gateway.ts";
-import { type Recorder, startRecorder } from "../../support/upstreams.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { expectGatewayError, sendRaw } from "./client.ts";
+import { recordedServer } from "./recorded.ts";
 
-let upstream: Recorder;
-let gateway: Gateway;
-
-beforeAll(async () => {
-	upstream = await startRecorder();
-	gateway = await startGateway({ registry: { s: { type: "http", endpoint: `${upstream.url}/mcp` } } });
-});
-afterAll(async () => {
-	await gateway?.stop();
-	await upstream?.close();
-});
-beforeEach(() => upstream.clear());
+const running = recordedServer();
+beforeEach(() => running.upstream.clear());
 
 const get = (target: string) =>
-	sendRaw(gateway.url, Buffer.from(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: r1\r\n\r\n`, "latin1"));
+	sendRaw(
+		running.gateway.url,
+		Buffer.from(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: r1\r\n\r\n`, "latin1"),
+	);
 
 describe("dot segments are refused in every disguise", () => {
 	const dots = [".", "..", "%2e", "%2E", "%2e%2e", "%2E%2e", ".%2e", "%2E."];
@@ -43,7 +35,7 @@ describe("dot segments are refused in every disguise", () => {
 	test.each([...around, ...slashes, ...parameters, ...elsewhere])("%s", async (target) => {
 		const answer = await get(target);
 		expectGatewayError(answer, "bad_path", { server: expect.toSatisfy(() => true) as never, requestId: "r1" });
-		expect(upstream.requests).toEqual([]);
+		expect(running.upstream.requests).toEqual([]);
 	});
 });
 
@@ -68,5 +60,5 @@ test.each([
 	"-/.-/..-",
 ])("%s is no dot segment and passes", async (rest) => {
 	expect((await get(`/s/${rest}`)).status).toBe(200);
-	expect((await upstream.next()).target).toBe(`/mcp/${rest}`);
+	expect((await running.upstream.next()).target).toBe(`/mcp/${rest}`);
 });

@@ -1,21 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Gateway, startGateway } from "../../support/gateway.ts";
-import { type Recorder, startRecorder } from "../../support/upstreams.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { send } from "./client.ts";
+import { recordedServer } from "./recorded.ts";
 
-let upstream: Recorder;
-let gateway: Gateway;
-
-beforeAll(async () => {
-	upstream = await startRecorder();
-	gateway = await startGateway({ registry: { s: { type: "http", endpoint: `${upstream.url}/mcp` } } });
-});
-afterAll(async () => {
-	await gateway?.stop();
-	await upstream?.close();
-});
-beforeEach(() => upstream.clear());
+const running = recordedServer();
+beforeEach(() => running.upstream.clear());
 
 const digest = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 const MiB = 1024 ** 2;
@@ -31,11 +20,14 @@ describe("a body reaches the upstream and comes back, byte for byte", () => {
 		["20 MiB", randomBytes(20 * MiB), false],
 		["20 MiB, chunked", randomBytes(20 * MiB), true],
 	])("%s", async (_name, body, chunked) => {
-		upstream.reply((request) => ({ body: request.body, headers: { "content-type": "application/octet-stream" } }));
-		const answer = await send(gateway.url, "/s", { method: "POST", body, chunked });
+		running.upstream.reply((request) => ({
+			body: request.body,
+			headers: { "content-type": "application/octet-stream" },
+		}));
+		const answer = await send(running.gateway.url, "/s", { method: "POST", body, chunked });
 		expect(answer.status).toBe(200);
 		expect(digest(answer.body)).toBe(digest(body));
-		const seen = await upstream.next();
+		const seen = await running.upstream.next();
 		expect(digest(seen.body)).toBe(digest(body));
 	});
 
@@ -44,26 +36,26 @@ describe("a body reaches the upstream and comes back, byte for byte", () => {
 		message.params.arguments.a = "a".repeat(bytes - JSON.stringify(message).length);
 		const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
 		const body = JSON.stringify(message);
-		upstream.reply({ body: "{}" });
-		const answer = await send(gateway.url, "/s", { method: "POST", headers, body, chunked: true });
+		running.upstream.reply({ body: "{}" });
+		const answer = await send(running.gateway.url, "/s", { method: "POST", headers, body, chunked: true });
 		expect(answer.status).toBe(200);
-		expect((await upstream.next()).body.toString()).toBe(body);
+		expect((await running.upstream.next()).body.toString()).toBe(body);
 	});
 
 	test("declared lengths stay declared", async () => {
-		await send(gateway.url, "/s", { body: "{}" });
-		const seen = await upstream.next();
+		await send(running.gateway.url, "/s", { body: "{}" });
+		const seen = await running.upstream.next();
 		expect(seen.headers["content-length"]).toBe("2");
 		expect(seen.headers["transfer-encoding"]).toBeUndefined();
 	});
 
 	test("a content encoding is left alone", async () => {
 		const body = randomBytes(100);
-		upstream.reply({ body, headers: { "content-encoding": "gzip", "content-type": "application/json" } });
+		running.upstream.reply({ body, headers: { "content-encoding": "gzip", "content-type": "application/json" } });
 		const headers = { "content-encoding": "gzip", "accept-encoding": "gzip, br" };
-		const answer = await send(gateway.url, "/s", { method: "POST", headers, body });
+		const answer = await send(running.gateway.url, "/s", { method: "POST", headers, body });
 		expect([answer.headers["content-encoding"], digest(answer.body)]).toEqual(["gzip", digest(body)]);
-		const seen = await upstream.next();
+		const seen = await running.upstream.next();
 		expect(seen.headers).toMatchObject({ "content-encoding": "gzip", "accept-encoding": "gzip, br" });
 		expect(digest(seen.body)).toBe(digest(body));
 	});
@@ -79,9 +71,9 @@ test.each([
 	"HEAD",
 	"PROPFIND",
 ])("the method %s is passed on", async (method) => {
-	const answer = await send(gateway.url, "/s", { method });
+	const answer = await send(running.gateway.url, "/s", { method });
 	expect(answer.status).toBe(200);
-	expect((await upstream.next()).method).toBe(method);
+	expect((await running.upstream.next()).method).toBe(method);
 });
 
 describe("an upstream's answer is passed untouched", () => {
@@ -89,18 +81,22 @@ describe("an upstream's answer is passed untouched", () => {
 		200, 201, 202, 204, 301, 307, 400, 401, 403, 404, 405, 406, 408, 413, 426, 429, 431, 500, 501, 502, 503, 504,
 	])("status %i", async (status) => {
 		const body = status === 204 ? "" : `{"not":"ours","status":${status}}`;
-		upstream.reply({ status, body, headers: { "content-type": "application/problem+json", location: "/elsewhere" } });
-		const answer = await send(gateway.url, "/s", { body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' });
+		running.upstream.reply({
+			status,
+			body,
+			headers: { "content-type": "application/problem+json", location: "/elsewhere" },
+		});
+		const answer = await send(running.gateway.url, "/s", { body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' });
 		expect(answer).toMatchObject({ status, text: body });
 		expect(answer.headers).toMatchObject({ "content-type": "application/problem+json", location: "/elsewhere" });
 	});
 
 	test("also with a session header, and where it says what the gateway would say of a lost one", async () => {
-		upstream.reply({ status: 503, body: "no healthy upstream", headers: { "content-type": "text/plain" } });
-		const answer = await send(gateway.url, "/s", { headers: { "mcp-session-id": "mine" }, body: "{}" });
+		running.upstream.reply({ status: 503, body: "no healthy upstream", headers: { "content-type": "text/plain" } });
+		const answer = await send(running.gateway.url, "/s", { headers: { "mcp-session-id": "mine" }, body: "{}" });
 		expect(answer).toMatchObject({ status: 503, text: "no healthy upstream" });
 		expect(answer.headers["content-type"]).toBe("text/plain");
-		expect((await upstream.next()).headers["mcp-session-id"]).toBe("mine");
+		expect((await running.upstream.next()).headers["mcp-session-id"]).toBe("mine");
 	});
 
 	test("headers, repeated ones and the server's own name included", async () => {
@@ -113,9 +109,9 @@ describe("an upstream's answer is passed untouched", () => {
 			"x-odd": "a,  b",
 			via: "1.1 theirs",
 		};
-		upstream.reply({ status: 401, headers, body: "<p>" });
-		const direct = await send(upstream.url, "/mcp");
-		const through = await send(gateway.url, "/s");
+		running.upstream.reply({ status: 401, headers, body: "<p>" });
+		const direct = await send(running.upstream.url, "/mcp");
+		const through = await send(running.gateway.url, "/s");
 		const named = ({ rawHeaders }: typeof direct) =>
 			Array.from(
 				{ length: rawHeaders.length / 2 },

@@ -1,25 +1,16 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { catalogue } from "../../../control-plane/errors/catalogue.ts";
-import { eventually, type Gateway, startGateway } from "../../support/gateway.ts";
-import { type Recorder, startRecorder } from "../../support/upstreams.ts";
+import { eventually } from "../../support/gateway.ts";
 import { type Answer, oneConnection, send } from "./client.ts";
+import { recordedServer } from "./recorded.ts";
 
 /**
  * What Envoy reads in bodies, against `JSON.parse` as the referee. Errors of an unknown server tell the id, the access
  * log tells method and tool.
  */
 
-let upstream: Recorder;
-let gateway: Gateway;
-beforeAll(async () => {
-	upstream = await startRecorder();
-	gateway = await startGateway({ registry: { s: { type: "http", endpoint: `${upstream.url}/mcp` } } });
-});
-afterAll(async () => {
-	await gateway?.stop();
-	await upstream?.close();
-});
+const running = recordedServer();
 
 /** What may be told of a body; undefined where nothing may be. */
 interface Told {
@@ -61,12 +52,12 @@ async function told(bodies: readonly Buffer[], more: Record<string, string> = {}
 		const requestId = `envelope-${counter++}`;
 		ids.push(requestId);
 		const call = { method: "POST", headers: { ...headers, ...more, "x-request-id": requestId }, body, agent };
-		answers.push(await send(gateway.url, "/nosuch", call));
+		answers.push(await send(running.gateway.url, "/nosuch", call));
 	}
 	agent.destroy();
 	const lines = new Map<unknown, Record<string, unknown>>();
 	await eventually("all requests are logged", () => {
-		for (const line of gateway.events()) lines.set(line["requestId"], line);
+		for (const line of running.gateway.events()) lines.set(line["requestId"], line);
 		return ids.every((id) => lines.has(id));
 	});
 	return answers.map(({ status, text }, index) => {
@@ -227,9 +218,9 @@ describe("a body is read", () => {
 			['{"a":', "}"],
 		].map(([open, close]) => `${open?.repeat(15_000)}1${close?.repeat(15_000)}`);
 		for (const body of deep) {
-			upstream.clear();
-			expect((await send(gateway.url, "/s", { method: "POST", headers, body })).status).toBe(200);
-			expect((await upstream.next()).body.toString()).toBe(body);
+			running.upstream.clear();
+			expect((await send(running.gateway.url, "/s", { method: "POST", headers, body })).status).toBe(200);
+			expect((await running.upstream.next()).body.toString()).toBe(body);
 		}
 		expect(await told([call()])).toEqual([known]);
 	});

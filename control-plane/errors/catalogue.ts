@@ -78,7 +78,14 @@ export const catalogue = {
 	too_many_sessions: {
 		status: 503,
 		code: -32078,
-		message: "This server has as many sessions as its pool allows. End one, or raise `pool.max` in the registry.",
+		message:
+			"This server has as many sessions as its pool allows. End one, or raise `pool.maxSessions` in the registry.",
+	},
+	pool_busy: {
+		status: 503,
+		code: -32094,
+		message:
+			"All processes of this server are in use and none came free in time. Try again shortly, or raise `pool.max`, `pool.maxQueue` or `pool.queueTimeout` in the registry.",
 	},
 	timeout: {
 		status: 504,

@@ -83,14 +83,26 @@ export interface HttpServer {
 	readonly ignored?: readonly string[];
 }
 
-/** Bounds of a stdio server's processes. The walk uses `max` and `idleTimeoutMs`; durations are milliseconds. */
+/** How a stdio server's processes are shared, and how many there may be. Durations are milliseconds. */
 export interface Pool {
-	readonly mode: "session";
-	/** Sessions (and so processes) at the most. Default 100. */
+	/**
+	 * `session`: a process serves one client at a time. `shared`: a process serves many. Left out: as the revision asks
+	 * for, a process for each session up to 2025-11-25 and one shared process for all requests from 2026-07-28 on.
+	 */
+	readonly mode?: "session" | "shared";
+	/** Processes that are kept started, so that a client waits for no cold start. Default 0. */
+	readonly min: number;
+	/** Processes at the most. Default 100, and 1 with `shared`. */
 	readonly max: number;
-	/** A session without a request for this long is ended. Default 30 minutes; 0 is never. */
+	/** Sessions at the most; left out: as many as the processes take. */
+	readonly maxSessions?: number;
+	/** Sessions and requests that may wait for a process once `max` is reached. Default 100; 0 is none. */
+	readonly maxQueue: number;
+	/** So long they wait, then they get a 503. Default 10 seconds. */
+	readonly queueTimeoutMs: number;
+	/** A session without a request for this long is ended, and a shared process stopped. Default 30 minutes; 0 is never. */
 	readonly idleTimeoutMs: number;
-	/** Time a process may take to answer `initialize`. Default 60000, long enough for a first `npx`. */
+	/** Time a process may take to answer its first request. Default 60000, long enough for a first `npx`; 0 is off. */
 	readonly startTimeoutMs: number;
 }
 

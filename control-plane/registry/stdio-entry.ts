@@ -30,31 +30,54 @@ const env = z
 	.default({})
 	.describe("Environment variables of the process. Write secrets as `${NAME}` or `${file:/path}`.");
 
-const MAX_RULE = "must be a whole number from 1 to 100000.";
+const countFrom = (least: number) => {
+	const error = `must be a whole number from ${least} to 100000.`;
+	return z.int({ error }).min(least, { error }).max(100_000, { error });
+};
 const pool = z
 	.strictObject(
 		{
 			mode: z
-				.enum(["session"], { error: "must be `session`." })
-				.default("session")
-				.describe("`session`: one process for each session."),
-			max: z
-				.int({ error: MAX_RULE })
-				.min(1, { error: MAX_RULE })
-				.max(100_000, { error: MAX_RULE })
+				.enum(["session", "shared"], { error: "must be `session` or `shared`." })
+				.optional()
+				.describe(
+					"`session`: a process serves one client at a time. `shared`: a process serves many clients. Left out: a process for each session of revisions up to 2025-11-25, one shared process for all requests from 2026-07-28 on.",
+				),
+			min: countFrom(0)
+				.default(0)
+				.describe("Processes that are kept started, so that a client waits for no cold start."),
+			max: countFrom(1).optional().describe("Processes at the most; left out: 100, and 1 with `shared`."),
+			maxSessions: countFrom(1).optional().describe("Sessions at the most; left out: as many as the processes take."),
+			maxQueue: countFrom(0)
 				.default(100)
-				.describe("Sessions, and so processes, at the most."),
-			idleTimeout: duration.prefault("30m").describe("A session without a request for this long is ended. 0 is never."),
-			startTimeout: duration.prefault("60s").describe("Time a process may take to answer `initialize`. 0 is off."),
+				.describe("Sessions and requests that may wait for a process once there are `max`. 0 is none."),
+			queueTimeout: duration.prefault("10s").describe("So long they wait before they get a 503. 0 is for ever."),
+			idleTimeout: duration
+				.prefault("30m")
+				.describe(
+					"A session without a request for this long is ended, an open GET stream or not; a shared process is stopped. 0 is never.",
+				),
+			startTimeout: duration.prefault("60s").describe("Time a process may take to answer its first request. 0 is off."),
 		},
 		{ error: "must be a map such as `{max: 20, idleTimeout: 10m}`." },
 	)
-	.transform(({ mode, max, idleTimeout, startTimeout }) => ({
-		mode,
-		max,
+	.superRefine(({ mode, min, max = defaultMax(mode) }, ctx) => {
+		if (min > max)
+			ctx.addIssue({ code: "custom", path: ["min"], message: `must not be over \`max\`, which is ${max}.` });
+	})
+	.transform(({ mode, max, maxSessions, queueTimeout, idleTimeout, startTimeout, ...counts }): StdioServer["pool"] => ({
+		...(mode !== undefined && { mode }),
+		...counts,
+		max: max ?? defaultMax(mode),
+		...(maxSessions !== undefined && { maxSessions }),
+		queueTimeoutMs: queueTimeout,
 		idleTimeoutMs: idleTimeout,
 		startTimeoutMs: startTimeout,
 	}));
+
+function defaultMax(mode: StdioServer["pool"]["mode"]): number {
+	return mode === "shared" ? 1 : 100;
+}
 
 // Made once: most entries have none.
 const DEFAULT_POOL = pool.parse({});

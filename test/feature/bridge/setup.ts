@@ -32,7 +32,15 @@ export function stdio(
 	args: readonly string[] = [],
 	entry: Entry = {},
 ): StdioServer {
-	const pool: Pool = { mode: "session", max: 100, idleTimeoutMs: 60_000, startTimeoutMs: 30_000, ...entry.pool };
+	const pool: Pool = {
+		min: 0,
+		max: 100,
+		maxQueue: 100,
+		queueTimeoutMs: 10_000,
+		idleTimeoutMs: 60_000,
+		startTimeoutMs: 30_000,
+		...entry.pool,
+	};
 	return { type: "stdio", id, command: [process.execPath, fixture(script), ...args], env: {}, ...entry, pool };
 }
 

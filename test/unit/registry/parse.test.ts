@@ -24,7 +24,14 @@ const http = (id: string, url: string) => ({
 });
 /** An entry without a type, whose endpoint is looked at. */
 const auto = (id: string, url: string) => ({ id, type: "auto", http: http(id, url) });
-const pool = { mode: "session", max: 100, idleTimeoutMs: 1_800_000, startTimeoutMs: 60_000 };
+const pool = {
+	min: 0,
+	max: 100,
+	maxQueue: 100,
+	queueTimeoutMs: 10_000,
+	idleTimeoutMs: 1_800_000,
+	startTimeoutMs: 60_000,
+};
 const stdio = (id: string, ...command: string[]) => ({ id, type: "stdio", command, env: {}, pool });
 
 describe("malformed registries", () => {
@@ -156,7 +163,7 @@ a:
 			...stdio("a", "x"),
 			env: { A: "${B:-c}" },
 			cwd: "/tmp",
-			pool: { mode: "session", max: 3, idleTimeoutMs: 0, startTimeoutMs: 5000 },
+			pool: { ...pool, mode: "session", max: 3, idleTimeoutMs: 0, startTimeoutMs: 5000 },
 		});
 	});
 

@@ -3,14 +3,14 @@ import { isDeepStrictEqual } from "node:util";
 import { stdioPart } from "../control-plane/registry/model.ts";
 import type { RegistrySource, SourceState } from "../control-plane/sources/registry-source.ts";
 import { requestIdOf, sendError } from "./answer.ts";
-import type { StopTimes } from "./child.ts";
-import { type Expand, resolveCommand } from "./command.ts";
-import { startGuard } from "./guard.ts";
 import { handle } from "./handler.ts";
 import { type Listen, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { Pool } from "./pool.ts";
 import { probeStdio } from "./probe.ts";
+import type { StopTimes } from "./processes/child.ts";
+import { type Expand, resolveCommand } from "./processes/command.ts";
+import { startGuard } from "./processes/guard.ts";
 import type { Session } from "./session.ts";
 import type { BridgeStatus, Counters, ServerStatus } from "./status.ts";
 

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import type { Reason } from "../control-plane/errors/catalogue.ts";
 import type { StdioServer } from "../control-plane/registry/model.ts";
-import { type Child, type StopTimes, startChild } from "./child.ts";
-import { type Expand, resolveCommand } from "./command.ts";
-import type { Guard } from "./guard.ts";
 import type { Log } from "./log.ts";
 import type { Id } from "./message.ts";
+import { type Child, type StopTimes, startChild } from "./processes/child.ts";
+import { type Expand, resolveCommand } from "./processes/command.ts";
+import type { Guard } from "./processes/guard.ts";
 import { type Opening, Session } from "./session.ts";
 import type { Counters } from "./status.ts";
 

@@ -9,10 +9,10 @@ import {
 	type Question,
 	readAnswer,
 } from "../control-plane/detection/messages.ts";
-import { type ChildCommand, type Exit, type StopTimes, startChild } from "./child.ts";
-import { describeExit } from "./exit.ts";
-import type { Guard } from "./guard.ts";
 import { isObject } from "./message.ts";
+import { type ChildCommand, type Exit, type StopTimes, startChild } from "./processes/child.ts";
+import { describeExit } from "./processes/exit.ts";
+import type { Guard } from "./processes/guard.ts";
 
 export interface ProbeStdioOptions {
 	readonly command: ChildCommand;

@@ -3,11 +3,11 @@ import { WebStandardStreamableHTTPServerTransport as HttpTransport } from "@mode
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { errorBody, type Reason } from "../control-plane/errors/catalogue.ts";
 import { type Call, Calls } from "./calls.ts";
-import type { Child, Exit } from "./child.ts";
-import { describeExit } from "./exit.ts";
 import type { Log } from "./log.ts";
 import { asResponse, type Id, isId, isMessage, progressToken, requestsOf } from "./message.ts";
-import { LineLimit } from "./rate-limit.ts";
+import type { Child, Exit } from "./processes/child.ts";
+import { describeExit } from "./processes/exit.ts";
+import { LineLimit } from "./processes/rate-limit.ts";
 import { sendWebResponse } from "./web-response.ts";
 
 /** Messages that wait for the client's first stream, which opens only after `initialize`. */

@@ -91,8 +91,8 @@ async function probeCommand(
 	{ timeout, onTried, signal }: How & { readonly signal: AbortSignal },
 ): Promise<ProbeResult> {
 	const [{ resolveCommand }, { startGuard }, { probeStdio }] = await Promise.all([
-		import("../../../stdio-bridge/command.ts"),
-		import("../../../stdio-bridge/guard.ts"),
+		import("../../../stdio-bridge/processes/command.ts"),
+		import("../../../stdio-bridge/processes/guard.ts"),
 		import("../../../stdio-bridge/probe.ts"),
 	]);
 	const resolved = await resolveCommand(server, expand, process.env);

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startGuard } from "../../../stdio-bridge/guard.ts";
 import { probeStdio } from "../../../stdio-bridge/probe.ts";
+import { startGuard } from "../../../stdio-bridge/processes/guard.ts";
 import { NODE, ROOT } from "../../support/process.ts";
 import { alive, bridgeWith, folder, memoryLog, pidsIn, stdio } from "../bridge/setup.ts";
 

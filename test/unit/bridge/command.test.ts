@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StdioServer } from "../../../control-plane/registry/model.ts";
-import { resolveCommand, safeBase } from "../../../stdio-bridge/command.ts";
+import { resolveCommand, safeBase } from "../../../stdio-bridge/processes/command.ts";
 
 const server: StdioServer = {
 	type: "stdio",

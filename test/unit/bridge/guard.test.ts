@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { startGuard } from "../../../stdio-bridge/guard.ts";
-import { groupGone, signalGroup } from "../../../stdio-bridge/process-group.ts";
+import { startGuard } from "../../../stdio-bridge/processes/guard.ts";
+import { groupGone, signalGroup } from "../../../stdio-bridge/processes/process-group.ts";
 
 const quiet = () => {};
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { DEFAULT_INHERITED_ENV_VARS } from "@modelcontextprotocol/sdk/client/stdio.js";
-import type { StdioServer, Template } from "../control-plane/registry/model.ts";
+import type { StdioServer, Template } from "../../control-plane/registry/model.ts";
 import type { ChildCommand } from "./child.ts";
 
 /** Puts values into a template's placeholders; the problem names the placeholder and never holds a value. */

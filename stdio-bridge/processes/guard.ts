@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Log } from "./log.ts";
+import type { Log } from "../log.ts";
 
 /**
  * The guard's program. It reads "+ PGID" and "- PGID" lines; when its stdin ends (the bridge is gone, however that

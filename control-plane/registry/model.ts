@@ -92,8 +92,13 @@ export interface Pool {
 	readonly mode?: "session" | "shared";
 	/** Processes that are kept started, so that a client waits for no cold start. Default 0. */
 	readonly min: number;
-	/** Processes at the most. Default 100, and 1 with `shared`. */
+	/** Processes at the most, of whatever use. Default 100. */
 	readonly max: number;
+	/**
+	 * Processes at the most that serve many clients, for each era: `max` where mode `shared` names one, else `min`, but
+	 * one at least. More than one only by the registry's word, since what a process remembers its sibling does not know.
+	 */
+	readonly maxShared: number;
 	/** Sessions at the most; left out: as many as the processes take. */
 	readonly maxSessions?: number;
 	/** Sessions and requests that may wait for a process once `max` is reached. Default 100; 0 is none. */

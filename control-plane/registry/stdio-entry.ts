@@ -34,6 +34,7 @@ const countFrom = (least: number) => {
 	const error = `must be a whole number from ${least} to 100000.`;
 	return z.int({ error }).min(least, { error }).max(100_000, { error });
 };
+const defaultMax = 100;
 const pool = z
 	.strictObject(
 		{
@@ -46,7 +47,11 @@ const pool = z
 			min: countFrom(0)
 				.default(0)
 				.describe("Processes that are kept started, so that a client waits for no cold start."),
-			max: countFrom(1).optional().describe("Processes at the most; left out: 100, and 1 with `shared`."),
+			max: countFrom(1)
+				.optional()
+				.describe(
+					"Processes at the most; left out: 100. With `shared`, clients share so many, and just one (or `min`) where it is left out.",
+				),
 			maxSessions: countFrom(1).optional().describe("Sessions at the most; left out: as many as the processes take."),
 			maxQueue: countFrom(0)
 				.default(100)
@@ -61,23 +66,20 @@ const pool = z
 		},
 		{ error: "must be a map such as `{max: 20, idleTimeout: 10m}`." },
 	)
-	.superRefine(({ mode, min, max = defaultMax(mode) }, ctx) => {
+	.superRefine(({ min, max = defaultMax }, ctx) => {
 		if (min > max)
 			ctx.addIssue({ code: "custom", path: ["min"], message: `must not be over \`max\`, which is ${max}.` });
 	})
 	.transform(({ mode, max, maxSessions, queueTimeout, idleTimeout, startTimeout, ...counts }): StdioServer["pool"] => ({
 		...(mode !== undefined && { mode }),
 		...counts,
-		max: max ?? defaultMax(mode),
+		max: max ?? defaultMax,
+		maxShared: (mode === "shared" ? max : undefined) ?? Math.max(1, counts.min),
 		...(maxSessions !== undefined && { maxSessions }),
 		queueTimeoutMs: queueTimeout,
 		idleTimeoutMs: idleTimeout,
 		startTimeoutMs: startTimeout,
 	}));
-
-function defaultMax(mode: StdioServer["pool"]["mode"]): number {
-	return mode === "shared" ? 1 : 100;
-}
 
 // Made once: most entries have none.
 const DEFAULT_POOL = pool.parse({});

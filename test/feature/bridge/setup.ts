@@ -35,6 +35,7 @@ export function stdio(
 	const pool: Pool = {
 		min: 0,
 		max: 100,
+		maxShared: 1,
 		maxQueue: 100,
 		queueTimeoutMs: 10_000,
 		idleTimeoutMs: 60_000,

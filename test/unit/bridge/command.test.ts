@@ -7,7 +7,7 @@ const server: StdioServer = {
 	id: "s",
 	command: ["run", "<arg>"],
 	env: { KEY: "<key>", PATH: "/own" },
-	pool: { min: 0, max: 1, maxQueue: 0, queueTimeoutMs: 0, idleTimeoutMs: 0, startTimeoutMs: 1 },
+	pool: { min: 0, max: 1, maxShared: 1, maxQueue: 0, queueTimeoutMs: 0, idleTimeoutMs: 0, startTimeoutMs: 1 },
 };
 
 describe("the command of a server", () => {

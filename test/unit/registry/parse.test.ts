@@ -27,6 +27,7 @@ const auto = (id: string, url: string) => ({ id, type: "auto", http: http(id, ur
 const pool = {
 	min: 0,
 	max: 100,
+	maxShared: 1,
 	maxQueue: 100,
 	queueTimeoutMs: 10_000,
 	idleTimeoutMs: 1_800_000,

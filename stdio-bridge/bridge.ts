@@ -12,7 +12,7 @@ import type { StopTimes } from "./processes/child.ts";
 import { type Expand, resolveCommand } from "./processes/command.ts";
 import { startGuard } from "./processes/guard.ts";
 import type { Session } from "./session.ts";
-import type { BridgeStatus, Counters, ServerStatus } from "./status.ts";
+import { type BridgeStatus, type Counters, counted, createCounters, mergePools, type ServerStatus } from "./status.ts";
 
 export interface BridgeOptions {
 	readonly source: RegistrySource;
@@ -29,6 +29,8 @@ export interface BridgeOptions {
 	readonly removedGraceMs?: number;
 	/** Time that sessions go on with the process they have when their server is changed. Default 30 s. */
 	readonly changedGraceMs?: number;
+	/** Which one of how many workers this bridge is. Default: the only one. */
+	readonly worker?: { readonly index: number; readonly count: number };
 }
 
 export interface Bridge {
@@ -49,6 +51,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	const stop = options.stop ?? { stdinMs: 2000, termMs: 3000 };
 	const removedGraceMs = options.removedGraceMs ?? 5000;
 	const changedGraceMs = options.changedGraceMs ?? 30_000;
+	const worker = options.worker ?? { index: 0, count: 1 };
 
 	const startedAt = new Date().toISOString();
 	const pools = new Map<string, Pool>();
@@ -83,7 +86,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		for (const [id, entry] of registry.servers) {
 			const server = stdioPart(entry);
 			if (server === undefined || pools.has(id)) continue;
-			const own = counters.get(id) ?? { starts: 0, startFailures: 0, deaths: 0 };
+			const own = counters.get(id) ?? createCounters();
 			counters.set(id, own);
 			const onSessionEnd = (session: Session) => void sessions.delete(session.id);
 			const deps = { log, expand, env, guard, stop, maxMessageBytes: maxBodyBytes, counters: own, onSessionEnd };
@@ -95,6 +98,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		pid: process.pid,
 		startedAt,
 		guardPid: guard.pid,
+		worker,
 		servers: Object.fromEntries([...pools].map(([id, pool]) => [id, serverStatus(pool, retired, counters.get(id))])),
 	});
 
@@ -169,19 +173,15 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	};
 }
 
-function serverStatus(pool: Pool, retired: ReadonlySet<Pool>, counters: Counters | undefined): ServerStatus {
-	const id = pool.server.id;
-	const old = [...retired].filter((other) => other.server.id === id);
-	const processes = [pool, ...old].flatMap((each) =>
-		[...each.sessions].flatMap(({ child }) =>
-			child ? [{ pid: child.pid, startedAt: new Date(child.startedAt).toISOString() }] : [],
-		),
-	);
-	const sessions = [pool, ...old].reduce((sum, each) => sum + each.size, 0);
+function serverStatus(pool: Pool, retired: ReadonlySet<Pool>, counters: Counters = createCounters()): ServerStatus {
+	const { id, pool: bounds } = pool.server;
+	const older = [...retired].filter(({ server }) => server.id === id);
 	return {
-		sessions,
-		maxSessions: pool.server.pool.max,
-		processes,
-		...(counters ?? { starts: 0, startFailures: 0, deaths: 0 }),
+		...mergePools([pool.status(), ...older.map((each) => each.status())]),
+		mode: bounds.mode ?? "auto",
+		max: bounds.max,
+		...(bounds.maxSessions !== undefined && { maxSessions: bounds.maxSessions }),
+		...counted(counters),
+		limits: [],
 	};
 }

@@ -9,7 +9,7 @@ import { type Child, type StopTimes, startChild } from "./processes/child.ts";
 import { type Expand, resolveCommand } from "./processes/command.ts";
 import type { Guard } from "./processes/guard.ts";
 import { type Opening, Session } from "./session.ts";
-import type { Counters } from "./status.ts";
+import type { Counters, PoolStatus, ProcessStatus } from "./status.ts";
 
 export interface PoolDeps {
 	readonly log: Log;
@@ -45,12 +45,22 @@ export class Pool {
 		this.#deps = deps;
 	}
 
-	get size(): number {
-		return this.#sessions.size;
-	}
-
-	get sessions(): Iterable<Session> {
-		return [...this.#sessions, ...this.#stopping.keys()];
+	status(): PoolStatus {
+		const processOf = ({ child, opened, inFlight }: Session, stopping: boolean): readonly ProcessStatus[] => {
+			if (!child) return [];
+			const state = stopping ? "stopping" : opened ? "ready" : "starting";
+			const startedAt = new Date(child.startedAt).toISOString();
+			return [{ pid: child.pid, state, startedAt, seats: stopping ? 0 : 1, calls: inFlight }];
+		};
+		return {
+			sessions: this.#sessions.size,
+			processes: [
+				...[...this.#sessions].flatMap((session) => processOf(session, false)),
+				...[...this.#stopping.keys()].flatMap((session) => processOf(session, true)),
+			],
+			waiting: 0,
+			...(this.#deps.counters.lastFailure !== undefined && this.#sessions.size === 0 && { unhealthy: {} }),
+		};
 	}
 
 	/** Starts a process and gives it `initialize`; the session is there once the process has answered. */
@@ -73,6 +83,7 @@ export class Pool {
 			onEnd: (ended, reason) => this.#ended(ended, reason),
 		});
 		this.#sessions.add(session);
+		const startedAt = performance.now();
 		const opening = await this.#start(session, initialize, id, signal);
 		if (!opening.answered) {
 			if (opening.reason !== "server_unavailable" && !signal.aborted) this.#failed(opening.reason, opening.detail);
@@ -83,6 +94,7 @@ export class Pool {
 			void session.end("session_lost");
 			return { ok: "refused", answer: opening.message };
 		}
+		this.#deps.counters.startSeconds.observe((performance.now() - startedAt) / 1000);
 		// A start that works is the end of that failure.
 		delete this.#deps.counters.lastFailure;
 		log.info({ server, pid: session.child?.pid }, "session started");

@@ -76,6 +76,16 @@ export class Session {
 		return this.#child;
 	}
 
+	/** Whether `initialize` has been answered. */
+	get opened(): boolean {
+		return this.#initializeAnswer !== undefined;
+	}
+
+	/** Requests that the process has not answered. */
+	get inFlight(): number {
+		return this.#calls.inFlight;
+	}
+
 	get ended(): boolean {
 		return this.#ended;
 	}

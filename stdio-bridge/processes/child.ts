@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LineSplitter } from "../lines.ts";
+import { LineSplitter } from "../messages/lines.ts";
 import type { Guard } from "./guard.ts";
 import { groupGone, signalGroup } from "./process-group.ts";
 import { Stderr } from "./stderr.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LineSplitter } from "../../../stdio-bridge/lines.ts";
-import { Stderr } from "../../../stdio-bridge/processes/stderr.ts";
+import { LineSplitter } from "../../../../stdio-bridge/messages/lines.ts";
+import { Stderr } from "../../../../stdio-bridge/processes/stderr.ts";
 
 function split(chunks: readonly Buffer[], maxBytes: number): [string, boolean][] {
 	const lines: [string, boolean][] = [];

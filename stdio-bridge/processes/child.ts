@@ -41,6 +41,7 @@ export interface ChildOptions {
 
 /** After a process's exit its last output may still be in the pipe; a grandchild may hold the pipe open for ever. */
 const lastOutputMs = 250;
+const newline = Buffer.from("\n");
 
 /**
  * One stdio server process in a process group of its own. The SDK's StdioClientTransport is not used: it starts the
@@ -54,6 +55,7 @@ export class Child {
 	readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
 	readonly #options: ChildOptions;
 	readonly #stderr: Stderr;
+	#corked = false;
 	#stopping: Promise<void> | undefined;
 
 	constructor(process: ChildProcessByStdio<Writable, Readable, Readable>, pid: number, options: ChildOptions) {
@@ -70,9 +72,23 @@ export class Child {
 		this.gone = this.#watch(stdout);
 	}
 
-	/** Queues one message; false when the caller should wait for {@link drained} before the next. */
-	send(line: string): boolean {
-		return this.#process.stdin.writable && this.#process.stdin.write(`${line}\n`);
+	/**
+	 * Queues one message, which holds no newline and is not copied; false when the caller should wait for
+	 * {@link drained} before the next. All messages of one turn go out in one write.
+	 */
+	send(message: Buffer): boolean {
+		const { stdin } = this.#process;
+		if (!stdin.writable) return false;
+		if (!this.#corked) {
+			this.#corked = true;
+			stdin.cork();
+			process.nextTick(() => {
+				this.#corked = false;
+				stdin.uncork();
+			});
+		}
+		stdin.write(message);
+		return stdin.write(newline);
 	}
 
 	/** Resolves when stdin takes more, at once if it does now, and also when the process has ended. */

@@ -4,6 +4,7 @@ import type { ProbeResult } from "../control-plane/detection/finding.ts";
 import type { ErrorContext } from "../control-plane/errors/catalogue.ts";
 import { requestIdOf, sendError, sendJson, sendProtocolError } from "./answer.ts";
 import { readBody } from "./body.ts";
+import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { callerId, isId, isObject, requestsOf } from "./message.ts";
 import type { Pool } from "./pool.ts";
@@ -19,6 +20,10 @@ export interface HandlerDeps {
 	pool(server: string): Pool | undefined;
 	session(id: string): Session | undefined;
 	keep(session: Session): void;
+	/** Which one of how many workers this is. */
+	readonly worker: { readonly index: number; readonly count: number };
+	/** Where another worker is reached; undefined where there is none of this number. */
+	peer(worker: number): Listen | undefined;
 	status(): BridgeStatus;
 	/** Finds out what a server's command speaks, in a process of its own; undefined where there is no such server. */
 	probe(server: string, signal: AbortSignal): Promise<ProbeResult | undefined>;

@@ -86,3 +86,19 @@ export interface Slots {
 	/** Called when somebody waits, maybe in another worker, while this one may hold a process that nobody uses. */
 	onWanted: (() => void) | undefined;
 }
+
+/** Bounds of one kind of slot of one server. */
+export interface SlotBounds {
+	/** Slots that may be held at once, over all workers. */
+	readonly max: number;
+	/** Callers that may wait; 0: a slot is there at once or not at all. */
+	readonly maxQueue: number;
+	/** So long they wait, in milliseconds; 0 is for ever. */
+	readonly queueTimeoutMs: number;
+}
+
+/**
+ * Makes the slots of `key`, which names what is counted: processes (or sessions) of a server under one definition of
+ * it. All slots of one key are counted together; the bounds are those of the caller that asks.
+ */
+export type OpenSlots = (key: string, bounds: SlotBounds) => Slots;

@@ -2,7 +2,6 @@ import { createServer } from "node:http";
 import { isDeepStrictEqual } from "node:util";
 import { stdioPart } from "../control-plane/registry/model.ts";
 import type { RegistrySource, SourceState } from "../control-plane/sources/registry-source.ts";
-import { requestIdOf, sendError } from "./answer.ts";
 import { handle } from "./handler.ts";
 import { type Listen, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
@@ -14,6 +13,7 @@ import { type Expand, resolveCommand } from "./processes/command.ts";
 import { startGuard } from "./processes/guard.ts";
 import type { Session } from "./session.ts";
 import { type BridgeStatus, type Counters, counted, createCounters, mergePools, type ServerStatus } from "./status.ts";
+import { requestIdOf, sendError } from "./transports/answer.ts";
 
 export interface BridgeOptions {
 	readonly source: RegistrySource;

@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isInitializeRequest } from "@modelcontextprotocol/sdk/types.js";
 import type { ProbeResult } from "../control-plane/detection/finding.ts";
 import type { ErrorContext } from "../control-plane/errors/catalogue.ts";
-import { requestIdOf, sendError, sendJson, sendProtocolError } from "./answer.ts";
 import { readBody } from "./body.ts";
 import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
@@ -10,6 +9,7 @@ import { callerId, isId, isObject, requestsOf } from "./message.ts";
 import type { Pool } from "./pool.ts";
 import type { Session } from "./session.ts";
 import type { BridgeStatus } from "./status.ts";
+import { requestIdOf, sendError, sendJson, sendProtocolError } from "./transports/answer.ts";
 
 /** What the handler needs to know of the bridge. */
 export interface HandlerDeps {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorContext, errorBody, type Reason, type RequestId } from "../../control-plane/errors/catalogue.ts";
-import { sendError, sendJson } from "../answer.ts";
 import type { Message } from "../messages/message.ts";
 import { jsonOf } from "../messages/rewrite.ts";
 import type { CallListener, ProcessPool, Seat, SeatListener } from "../pool/contract.ts";
+import { sendError, sendJson } from "./answer.ts";
 import { askServer } from "./ask-server.ts";
 import { calledTool, firstStateless, headerOf, type RequestFault, requestFault, wantsLogs } from "./request-headers.ts";
 import { ToolHeaders } from "./tool-headers.ts";

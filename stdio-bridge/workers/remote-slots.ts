@@ -96,8 +96,9 @@ class RemoteSlots implements Slots {
 		return this.#othersWait > 0;
 	}
 
-	async acquire(signal: AbortSignal): Promise<Acquired> {
-		return signal.aborted ? "aborted" : this.#client.ask(this, this.#bounds, signal);
+	async acquire(signal: AbortSignal, queue = true): Promise<Acquired> {
+		if (signal.aborted) return "aborted";
+		return this.#client.ask(this, queue ? this.#bounds : { ...this.#bounds, maxQueue: 0 }, signal);
 	}
 
 	release(): void {

@@ -9,7 +9,7 @@ import { jsonLogOption, registryOption, supervisedOption } from "../options.ts";
 import { createOutput } from "../output.ts";
 import { chooseRegistry } from "../registry-file.ts";
 import { spawnSelf } from "../spawn-self.ts";
-import { parseSize } from "../up-plan.ts";
+import { maxBody } from "../up-plan.ts";
 
 /** Time that calls in flight have at the end. Under `up` Envoy has drained before: what is still open here is idle. */
 const graceOf = (supervised: boolean) => (supervised ? 0 : 5000);
@@ -48,7 +48,7 @@ export const bridge = command({
 	],
 	run: async (args) => {
 		const listen = address(args.listen, args.insecure);
-		const maxBodyBytes = parseSize(args["max-body"]);
+		const maxBodyBytes = maxBody(args["max-body"]);
 		const { file } = chooseRegistry(args.registry, process.cwd());
 		const { json, supervised } = args;
 		const serve = { file, listen, maxBodyBytes, json, supervised };

@@ -26,8 +26,7 @@ export async function prepareExample(say: (name: string, line: string) => void):
 		);
 	}
 	const first = await claimPort({ host: "127.0.0.1", port: 0 }, "example");
-	let second = await claimPort({ host: "127.0.0.1", port: 0 }, "example");
-	while (second.port === first.port) second = await claimPort({ host: "127.0.0.1", port: 0 }, "example");
+	const second = await claimPort({ host: "127.0.0.1", port: 0 }, "example", first.port);
 	const addresses = [first, second];
 	return {
 		env: {

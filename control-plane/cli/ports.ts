@@ -3,10 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatAddress, type TcpAddress } from "./address.ts";
 import { failure } from "./errors.ts";
 
-/** Makes sure that an address can be bound, and puts a free port in place of port 0; `option` is named in the error. */
-export async function claimPort(address: TcpAddress, option: string): Promise<TcpAddress> {
+/**
+ * Makes sure that an address can be bound, and puts a free port in place of port 0, but never `other`, which something
+ * else here is going to listen on; `option` is named in the error.
+ */
+export async function claimPort(address: TcpAddress, option: string, other?: number): Promise<TcpAddress> {
 	try {
-		return { host: address.host, port: await bindOnce(address) };
+		let port = await bindOnce(address);
+		while (address.port === 0 && port === other) port = await bindOnce(address);
+		return { host: address.host, port };
 	} catch (error) {
 		const code = (error as NodeJS.ErrnoException).code;
 		const text = formatAddress(address);

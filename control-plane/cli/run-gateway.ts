@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { openAccessPipe } from "./access-pipe.ts";
-import { type Address, formatAddress, httpUrl } from "./address.ts";
+import { formatAddress, httpUrl } from "./address.ts";
 import { drainEnvoy } from "./drain.ts";
 import type { Example } from "./example.ts";
 import { isReady, type ProcessesMessage } from "./messages.ts";
@@ -25,8 +25,6 @@ export interface GatewayDeps {
 	readonly example: Example | undefined;
 	readonly output: Output;
 	readonly run: RunFolder;
-	/** Addresses of the bridge's workers. */
-	readonly bridges: readonly Address[];
 }
 
 /** Longer than the bridge gives its processes to end by themselves. */
@@ -92,8 +90,7 @@ export async function runGateway(deps: GatewayDeps): Promise<number> {
 			process.exit(130);
 		},
 	});
-	const { registry, bridges } = deps;
-	supervisor.add(controlPlaneChild({ registry, run, bridges, serving, options, env, output, started }));
+	supervisor.add(controlPlaneChild({ registry: deps.registry, run, serving, options, env, output, started }));
 	supervisor.add(
 		envoyChild({
 			binary: deps.envoy,
@@ -105,7 +102,7 @@ export async function runGateway(deps: GatewayDeps): Promise<number> {
 			output,
 		}),
 	);
-	supervisor.add(bridgeChild({ registry, run, workers: bridges.length, serving, env, output }));
+	supervisor.add(bridgeChild({ registry: deps.registry, run, env, output }));
 	for (const spec of example?.children ?? []) supervisor.add(spec);
 
 	const code = await over.promise;

@@ -4,9 +4,7 @@ import { join } from "node:path";
 import { bootstrapDefaults, bootstrapYaml } from "../../../envoy/bootstrap.ts";
 import { findEnvoy, NoEnvoyError } from "../../../envoy/find.ts";
 import { type EnvoyLogLevel, envoyLogLevels } from "../../../envoy/process.ts";
-import { workerAddresses } from "../../../stdio-bridge/workers/addresses.ts";
 import { formatErrors } from "../../registry/format.ts";
-import { workerCount } from "../bridge-workers.ts";
 import { command } from "../command.ts";
 import { failure } from "../errors.ts";
 import { prepareExample } from "../example.ts";
@@ -31,11 +29,6 @@ export const up = command({
 			requiresArg: true,
 			describe: "Envoy's worker threads [default: one for each processor]",
 		},
-		"bridge-workers": {
-			type: "number",
-			requiresArg: true,
-			describe: "Processes of the bridge for stdio servers [default: one for each processor, at most 4]",
-		},
 		"envoy-log-level": {
 			requiresArg: true,
 			choices: envoyLogLevels,
@@ -59,16 +52,13 @@ export const up = command({
 	],
 	run: async (args) => {
 		const checked = checkServing(args, process.env);
-		const workers = workerCount(args.bridgeWorkers, "--bridge-workers");
 		checkAccessLog(args.accessLog);
 		const chosen = chooseRegistry(args.registry, process.cwd());
 		const [registry, faults] = readRegistry(chosen.file);
 		if (registry === undefined) throw failure(`The registry is faulty:\n${formatErrors(faults)}`);
-		const serving = {
-			...checked,
-			listen: await claimPort(checked.listen, "--listen"),
-			admin: await claimPort(checked.admin, "--admin"),
-		};
+		const listen = await claimPort(checked.listen, "--listen", checked.admin.port);
+		const admin = await claimPort(checked.admin, "--admin", listen.port);
+		const serving = { ...checked, listen, admin };
 		const output = createOutput({ json: args.json, process: "up" });
 		const envoy = await findEnvoy({
 			env: process.env,
@@ -100,7 +90,6 @@ export const up = command({
 				example,
 				output,
 				run,
-				bridges: workerAddresses({ path: run.bridge }, workers),
 			});
 		} finally {
 			run.remove();

@@ -40,11 +40,13 @@ export async function startUpstream(ports: number, port = 0): Promise<Upstream> 
 	return { pid: child.pid ?? 0, ports: await nextMessage<number[]>(child), close: () => child.kill("SIGKILL") };
 }
 
-function forkFile(file: string, ...args: string[]): ChildProcess {
+/** Starts a file of this folder under the pinned Node, with a channel. */
+export function forkFile(file: string, ...args: string[]): ChildProcess {
 	return fork(fileURLToPath(new URL(file, import.meta.url)), args, { execPath: NODE, execArgv: [] });
 }
 
-function nextMessage<T>(child: ChildProcess): Promise<T> {
+/** The next thing that it says; rejects when it ends before. */
+export function nextMessage<T>(child: ChildProcess): Promise<T> {
 	return new Promise((resolve, reject) => {
 		const ended = (code: number | null) => reject(new Error(`a child of the bench ended with ${code}`));
 		child.once("exit", ended);

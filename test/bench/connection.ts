@@ -17,13 +17,14 @@ const lastChunk = Buffer.from("\r\n0\r\n\r\n");
  * their length or come in chunks.
  */
 export class Connection {
-	private readonly port: number;
+	private readonly to: number | string;
 	private socket: Socket | undefined;
 	private rest: Buffer | undefined;
 	private done: ((answer: Answer | undefined) => void) | undefined;
 
-	constructor(port: number) {
-		this.port = port;
+	/** `to`: a port of this machine, or the path of a Unix socket. */
+	constructor(to: number | string) {
+		this.to = to;
 	}
 
 	/** Sends a request; `done` gets the answer, or undefined where the connection broke. The next one opens it anew. */
@@ -45,7 +46,8 @@ export class Connection {
 	}
 
 	private open(): Socket {
-		const socket = connect({ port: this.port, host: "127.0.0.1", noDelay: true });
+		const where = typeof this.to === "string" ? { path: this.to } : { port: this.to, host: "127.0.0.1" };
+		const socket = connect({ ...where, noDelay: true });
 		socket.on("data", (chunk) => this.read(chunk));
 		socket.on("error", () => {});
 		socket.on("close", () => {

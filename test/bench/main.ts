@@ -13,11 +13,25 @@ import { reload, reloadTwo } from "./reload.ts";
 import { type BenchOptions, type Section, sectionText } from "./report.ts";
 import { scale } from "./scale.ts";
 import { start } from "./start.ts";
+import { stdio } from "./stdio.ts";
+import { stdioMemory } from "./stdio-memory.ts";
 import { saturation, throughput } from "./throughput.ts";
 
 /** `npm run bench -- [--quick] [SECTION...]`: measures, prints tables, writes JSON. Slowness is never an exit code. */
 
-const usual = { throughput, saturation, changes, reload, start, scale, latency, "reload-two": reloadTwo, chaos };
+const usual = {
+	throughput,
+	saturation,
+	changes,
+	reload,
+	start,
+	scale,
+	latency,
+	"reload-two": reloadTwo,
+	chaos,
+	stdio,
+	"stdio-memory": stdioMemory,
+};
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });
@@ -26,6 +40,9 @@ if (unknown.length > 0) {
 	process.stderr.write(`No such section: ${unknown.join(", ")}. There are: ${Object.keys(sections).join(", ")}.\n`);
 	process.exit(2);
 }
+
+// So that what ends children and removes folders at this process' end runs.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 const names = positionals.length > 0 ? positionals : Object.keys(usual);
 const machine = {

@@ -182,6 +182,6 @@ function serverStatus(pool: Pool, retired: ReadonlySet<Pool>, counters: Counters
 		max: bounds.max,
 		...(bounds.maxSessions !== undefined && { maxSessions: bounds.maxSessions }),
 		...counted(counters),
-		limits: [],
+		limits: {},
 	};
 }

@@ -78,7 +78,7 @@ export class Session {
 
 	/** Whether `initialize` has been answered. */
 	get opened(): boolean {
-		return this.#initializeAnswer !== undefined;
+		return this.#child !== undefined && this.#opening === undefined;
 	}
 
 	/** Requests that the process has not answered. */

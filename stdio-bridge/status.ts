@@ -60,19 +60,8 @@ export interface ServerStatus extends PoolStatus {
 	/** Seconds from the start of a process to its first answer. */
 	readonly startSeconds: HistogramState;
 	readonly lastFailure?: Failure;
-	/** Bounds of the server's processes, and which of them this system holds them to. */
-	readonly limits: readonly LimitStatus[];
-}
-
-/** A bound of a server's processes. */
-export interface LimitStatus {
-	/** As the registry spells its key: `memory`. */
-	readonly name: string;
-	/** For people: `512 MiB`. */
-	readonly value: string;
-	readonly inForce: boolean;
-	/** How it is held, or why it is not. */
-	readonly note?: string;
+	/** By each of the entry's `limits`: what enforces it here, or "none: " and why nothing does. */
+	readonly limits: Readonly<Record<string, string>>;
 }
 
 /** The last start that failed: what clients were told, and what the process said. */

@@ -4,6 +4,7 @@ import { findingSchema } from "../detection/finding.ts";
 import { adminErrors } from "../errors/admin.ts";
 import { jsonSchema } from "../registry/schema.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
+import { bridgeSchema, poolSchema } from "../status/bridges.ts";
 import type { Replica } from "../status/replicas.ts";
 import type { CertificateStatus, EnvoyStatus, ServerStatus } from "../status/status.ts";
 import type { ErrorBody } from "./errors.ts";
@@ -58,7 +59,9 @@ const server = z
 		ejections: z.int().min(0).exactOptional().describe("How often a replica was ejected."),
 		checks: z.int().min(0).exactOptional().describe("Active health checks so far."),
 		failedChecks: z.int().min(0).exactOptional().describe("Those of them that failed."),
-		sessions: z.int().min(0).exactOptional().describe("Open sessions of a stdio server, over all bridges."),
+		pool: poolSchema
+			.exactOptional()
+			.describe("Sessions and processes of a stdio server, over all workers of the bridge."),
 	})
 	.meta({ id: "Server", description: "What became of a server of the registry. Holds no secret." });
 server satisfies z.ZodType<ServerStatus>;
@@ -104,7 +107,7 @@ const status = z
 		servers: z.array(server),
 		envoys: z.array(envoyStatus),
 		processes: z.array(z.unknown()).describe("The processes that `mcp-gateway up` supervises."),
-		bridges: z.array(z.looseObject({})).describe("The bridges' own words on stdio servers."),
+		bridges: z.array(bridgeSchema).describe("The workers of the bridge for stdio servers."),
 	})
 	.meta({ id: "Status", description: "What `mcp-gateway status` shows." });
 

@@ -9,7 +9,14 @@ import { type CertificateFacts, certificateFacts } from "../sources/certificate.
 import type { CertificateSource } from "../sources/certificate-source.ts";
 import type { SourceState } from "../sources/registry-source.ts";
 import { caSecretName, clientCaName, clusterName, gatewayCertificateName, headerSecretName } from "../xds/names.ts";
-import { type BridgeAnswer, readBridges } from "./bridges.ts";
+import {
+	type BridgeSummary,
+	type PoolStatus,
+	poolProblem,
+	poolStatuses,
+	readBridges,
+	summarizeBridge,
+} from "./bridges.ts";
 import { type Health, type Replica, readHealth } from "./replicas.ts";
 
 /** What `GET /v1/status` answers and `mcp-gateway status` shows. Holds no secret. */
@@ -28,8 +35,8 @@ export interface Status {
 	readonly servers: readonly ServerStatus[];
 	readonly envoys: readonly EnvoyStatus[];
 	readonly processes: readonly unknown[];
-	/** The bridges' own words: sessions, processes and failed starts of stdio servers. */
-	readonly bridges: readonly BridgeAnswer[];
+	/** The workers of the bridge, those that do not answer among them. */
+	readonly bridges: readonly BridgeSummary[];
 }
 
 /** `problem`: the files are faulty and the certificate before is served, or its time is over, or Envoy refused it. */
@@ -55,8 +62,8 @@ export interface ServerStatus {
 	/** Active health checks so far, and those that failed; left out where there are none. */
 	readonly checks?: number;
 	readonly failedChecks?: number;
-	/** Open sessions of a stdio server, over all bridges. */
-	readonly sessions?: number;
+	/** Sessions and processes of a stdio server; left out where no bridge tells of it. */
+	readonly pool?: PoolStatus;
 }
 
 export interface EnvoyStatus {
@@ -92,15 +99,16 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 		readBridges(deps.bridges),
 	]);
 	const envoys = envoyStatuses(deps.ads);
+	const pools = poolStatuses(bridges);
 	return {
 		ready: isReady(deps.ads),
 		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
 		...apiKeyStatus(deps.apiKeys?.()),
 		...(deps.certificates === undefined ? {} : { certificate: certificateStatus(deps.certificates, envoys) }),
-		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, health, bridges)),
+		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, health, pools)),
 		envoys,
 		processes: deps.processes(),
-		bridges,
+		bridges: bridges.map(summarizeBridge),
 	};
 }
 
@@ -147,7 +155,7 @@ function serverStatus(
 	{ server, state, problem, detected }: ServerOutcome,
 	envoys: readonly EnvoyStatus[],
 	health: ReadonlyMap<string, Health> | undefined,
-	bridges: readonly BridgeAnswer[],
+	pools: ReadonlyMap<string, PoolStatus>,
 ): ServerStatus {
 	const mine = new Set([server.id, clusterName(server.id), caSecretName(server.id)]);
 	const ownHeaders = headerSecretName(server.id, "");
@@ -155,22 +163,26 @@ function serverStatus(
 	const base = { id: server.id, type: server.type, ...(detected === undefined ? {} : { detected }) };
 	if (problem !== undefined) return { ...base, state, problem };
 	if (refusal !== undefined) return { ...base, state: "refused", problem: refusal };
-	const served = { ...base, state, ...shownHealth(health?.get(server.id)) };
-	const why = failing(served.endpoints);
-	if (why !== undefined) return { ...served, state: "failing", problem: why };
-	if ((detected?.transport ?? server.type) !== "stdio") return served;
-	const pools = bridges.flatMap(({ servers }) => servers[server.id] ?? []);
-	const sessions = pools.reduce((sum, pool) => sum + pool.sessions, 0);
-	const failure = pools.find(({ lastFailure, processes }) => lastFailure !== undefined && processes.length === 0);
-	if (failure?.lastFailure === undefined) return { ...served, sessions };
-	return { ...served, state: "failing", sessions, problem: failure.lastFailure.detail };
+	const isStdio = (detected?.transport ?? server.type) === "stdio";
+	const pool = isStdio ? pools.get(server.id) : undefined;
+	const served = {
+		...base,
+		state,
+		...shownHealth(health?.get(server.id), isStdio),
+		...(pool === undefined ? {} : { pool }),
+	};
+	const why = failing(served.endpoints) ?? (pool && poolProblem(pool));
+	return why === undefined ? served : { ...served, state: "failing", problem: why };
 }
 
+/** Of a stdio server, the workers that have no new sessions for it are left out. */
 function shownHealth(
 	health: Health | undefined,
+	isStdio: boolean,
 ): Pick<ServerStatus, "endpoints" | "ejections" | "checks" | "failedChecks"> {
 	if (health === undefined) return {};
-	const { replicas, ejections, checks, failedChecks } = health;
+	const { ejections, checks, failedChecks } = health;
+	const replicas = health.replicas.filter((replica) => !isStdio || replica.health !== "draining");
 	return { endpoints: replicas, ejections, ...(checks === 0 ? {} : { checks, failedChecks }) };
 }
 

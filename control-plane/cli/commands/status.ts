@@ -1,10 +1,12 @@
 import { z } from "zod";
+import { processStates } from "../../../stdio-bridge/status.ts";
 import { describeFinding, findingSchema } from "../../detection/finding.ts";
+import { bridgeSchema, type PoolStatus, poolSchema } from "../../status/bridges.ts";
 import { askAdmin } from "../ask-admin.ts";
 import { command } from "../command.ts";
 import { failure } from "../errors.ts";
 import { adminOption } from "../options.ts";
-import { type Colours, coloursFor, table } from "../text.ts";
+import { type Colours, coloursFor, harmless, table } from "../text.ts";
 
 /** The part of the admin API's status that is shown; what else it holds is for --json. */
 const statusSchema = z.object({
@@ -48,8 +50,10 @@ const statusSchema = z.object({
 				)
 				.nullish(),
 			ejections: z.number().optional(),
+			pool: poolSchema.optional(),
 		}),
 	),
+	bridges: z.array(bridgeSchema).default([]),
 	// Only connected ones are listed.
 	envoys: z.array(z.object({ id: z.string(), inSync: z.boolean().optional() })),
 	processes: z
@@ -93,16 +97,26 @@ export const status = command({
 
 /** A status as text for people. */
 export function formatStatus(status: ShownStatus, colours: Colours, now: number): string {
-	const { registry, apiKeys, certificate, servers, envoys, processes } = status;
+	const { registry, apiKeys, certificate, servers, envoys, processes, bridges } = status;
 	const good = new Set(["ok", "ready", "serving", "running", "healthy", "degraded", "HEALTHY"]);
 	const tone = (state: string) => (good.has(state) ? colours.green(state) : colours.yellow(state));
 	const behind = envoys.filter(({ inSync }) => inSync === false).length;
-	const rows = servers.map(({ id, type, detected, state, problem, endpoints, ejections = 0 }) => {
-		const replicas = (endpoints ?? []).map(({ address, health, reason, requests }) => {
+	const rows = servers.map(({ id, type, detected, state, problem, endpoints, ejections = 0, pool }) => {
+		// Of a bridge's workers only those that are not well: their sockets tell nobody anything.
+		const shownReplicas = (endpoints ?? []).filter(({ health }) => pool === undefined || health !== "healthy");
+		const replicas = shownReplicas.map(({ address, health, reason, requests }) => {
 			const more = reason ?? (requests === 0 ? "no traffic" : undefined);
 			return `${address} ${tone(health)}${more === undefined ? "" : ` (${more})`}`;
 		});
-		const shown = [problem, replicas.join(", "), ejections === 0 ? "" : `ejections so far: ${ejections}`];
+		// What a process said takes lines of its own, below.
+		const failure = pool?.unhealthy && pool.lastFailure;
+		const why = failure && problem === failure.detail ? "cannot be started, see below" : problem;
+		const shown = [
+			why,
+			pool && describePool(pool, now),
+			replicas.join(", "),
+			ejections === 0 ? "" : `ejections so far: ${ejections}`,
+		];
 		return [
 			colours.cyan(id),
 			detected ? `${type}: ${describeFinding(detected)}` : type,
@@ -115,6 +129,14 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 		`Registry   ${registry.file}${registry.loadedAt ? `, read ${age(registry.loadedAt, now)} ago` : ""}`,
 		`Envoy      ${envoys.length} connected${behind > 0 ? `, ${behind} not up to date` : ""}`,
 	];
+	const silent = bridges.filter(({ problem }) => problem !== undefined);
+	if (bridges.length > 0 && servers.some(({ pool, type }) => pool !== undefined || type === "stdio")) {
+		const count = bridges.length === 1 ? "1 worker" : `${bridges.length} workers`;
+		lines.push(
+			`Bridge     ${count}${silent.length === 0 ? "" : colours.yellow(`, ${silent.length} without an answer`)}`,
+		);
+		for (const { address, problem } of silent) lines.push(`           ${address}: ${problem}`);
+	}
 	if (apiKeys !== undefined) lines.push(`API keys   ${apiKeys.names.length}, read ${age(apiKeys.loadedAt, now)} ago`);
 	if (certificate) {
 		const { names, notAfter, file, clientCaFile } = certificate;
@@ -130,7 +152,14 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 	faulty("The registry file is faulty; the last good one is served:", registry.errors);
 	faulty("The API keys are faulty; the last good ones are in force:", apiKeys?.errors ?? []);
 	const head = (...cells: string[]) => cells.map((cell) => colours.dim(cell));
-	if (rows.length > 0) lines.push("", ...table([head("SERVER", "TYPE", "STATE", "REPLICAS AND PROBLEMS"), ...rows]));
+	if (rows.length > 0)
+		lines.push("", ...table([head("SERVER", "TYPE", "STATE", "REPLICAS, PROCESSES AND PROBLEMS"), ...rows]));
+	for (const { id, pool } of servers) {
+		if (pool?.unhealthy === undefined || pool.lastFailure === undefined) continue;
+		const { at, detail } = pool.lastFailure;
+		lines.push("", colours.yellow(`${id} could not be started ${age(at, now)} ago:`));
+		for (const line of detail.trimEnd().split("\n")) lines.push(`  ${harmless(line)}`);
+	}
 	if (processes.length > 0) {
 		lines.push("");
 		lines.push(
@@ -147,6 +176,28 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 		);
 	}
 	return lines.join("\n");
+}
+
+/** A stdio server's sessions and processes in one line, without what is nought. */
+function describePool(pool: PoolStatus, now: number): string {
+	const { sessions, maxSessions, processes, max, waiting, restarts, startFailures, deaths, unhealthy, limits } = pool;
+	const states = processStates.flatMap((state) => {
+		const count = processes.filter((process) => process.state === state).length;
+		return count === 0 ? [] : [`${count} ${state}`];
+	});
+	const some = (count: number, what: string) => (count === 0 ? [] : [`${what} ${count}`]);
+	const next = unhealthy?.nextTryAt;
+	const nextMs = next === undefined ? undefined : Math.max(0, new Date(next).getTime() - now);
+	return [
+		`sessions ${sessions}${maxSessions === undefined ? "" : ` of ${maxSessions}`}`,
+		`processes ${processes.length} of ${max}${states.length === 0 ? "" : ` (${states.join(", ")})`}`,
+		...some(waiting, "waiting"),
+		...some(restarts, "restarts"),
+		...some(deaths, "deaths"),
+		...some(startFailures, "failed starts"),
+		...(nextMs === undefined ? [] : [`next start in ${Math.ceil(nextMs / 1000)} s`]),
+		...Object.entries(limits).map(([name, how]) => `${name}: ${how}`),
+	].join(", ");
 }
 
 /** Time since a moment, in the largest fitting unit. */

@@ -123,14 +123,88 @@ test("the status shows what is wrong", () => {
 			],
 			envoys: [{ id: "e", inSync: false }],
 			processes: [{ name: "envoy", state: "running", pid: 7, restarts: 2, since: 0 }],
+			bridges: [],
 		},
 		plain,
 		61_000,
 	);
+	expect(text).not.toContain("Bridge");
 	expect(text).toContain("r.yaml:3:1: no");
 	expect(text).toMatch(/a +http +serving +h:1 healthy$/m);
 	expect(text).toContain("h:2 ejected (connections to it failed), h:3 healthy (no traffic); ejections so far: 2");
 	expect(text).toMatch(/k +k8s +unavailable +not yet/);
 	expect(text).toContain("1 connected, 1 not up to date");
 	expect(text).toMatch(/envoy +7 +running +61 s +2/);
+});
+
+test("the status shows processes of stdio servers, and the words of those that do not start", () => {
+	const pool = {
+		mode: "auto" as const,
+		sessions: 0,
+		max: 5,
+		waiting: 0,
+		starts: 0,
+		restarts: 0,
+		startFailures: 0,
+		deaths: 0,
+		startSeconds: { buckets: [], sum: 0, count: 0 },
+		limits: {},
+		processes: [],
+	};
+	const process = { pid: 1, startedAt: "", calls: 0, worker: 0 };
+	const processes = [
+		{ ...process, state: "ready" as const, seats: 1 },
+		{ ...process, state: "ready" as const, seats: 1 },
+		{ ...process, state: "idle" as const, seats: 0 },
+	];
+	const unhealthy = { nextTryAt: new Date(63_500).toISOString() };
+	const lastFailure = { at: new Date(58_000).toISOString(), reason: "r", detail: "exited:\nno \u001b[31mdatabase" };
+	const text = formatStatus(
+		{
+			ready: true,
+			registry: { file: "r.yaml", errors: [] },
+			servers: [
+				{
+					id: "a",
+					type: "stdio",
+					state: "serving",
+					endpoints: [{ address: "unix:/b-0.sock", health: "healthy" }],
+					pool: {
+						...pool,
+						sessions: 2,
+						maxSessions: 9,
+						processes,
+						waiting: 1,
+						restarts: 3,
+						limits: { memory: "none: x" },
+					},
+				},
+				{
+					id: "b",
+					type: "stdio",
+					state: "failing",
+					problem: lastFailure.detail,
+					pool: { ...pool, startFailures: 4, unhealthy, lastFailure },
+				},
+			],
+			envoys: [],
+			processes: [],
+			bridges: [
+				{ address: "unix:/b-0.sock", worker: 0, pid: 1, startedAt: "" },
+				{ address: "unix:/b-1.sock", problem: "no answer within 1000 ms" },
+			],
+		},
+		plain,
+		61_000,
+	);
+	expect(text).toMatch(
+		/a +stdio +serving +sessions 2 of 9, processes 3 of 5 \(2 ready, 1 idle\), waiting 1, restarts 3, memory: none: x$/m,
+	);
+	expect(text).toMatch(
+		/b +stdio +failing +cannot be started, see below; sessions 0, processes 0 of 5, failed starts 4, next start in 3 s$/m,
+	);
+	expect(text).toContain("b could not be started 3 s ago:\n  exited:\n  no database");
+	expect(text).toContain(
+		"Bridge     2 workers, 1 without an answer\n           unix:/b-1.sock: no answer within 1000 ms",
+	);
 });

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { bridgeMetrics } from "../../../control-plane/metrics/bridge-metrics.ts";
 import { envoyMetrics, envoyStatsPath } from "../../../control-plane/metrics/envoy-stats.ts";
 import { readMetrics, sampleValue } from "../../support/prometheus.ts";
 
@@ -63,15 +62,6 @@ test("only what becomes a metric is asked for", () => {
 	const asked = ["cluster.mcp/a.upstream_rq_2xx", "cluster.mcp/c~d.upstream_rq_time", "http.mcp.downstream_rq_4xx"];
 	const not = ["cluster.mcp/a.upstream_rq_200", "cluster.xds.upstream_rq_2xx", "http.admin.downstream_rq_2xx"];
 	expect([...asked, ...not].filter((name) => filter.test(name))).toEqual(asked);
-});
-
-test("bridges are added up", () => {
-	const server = { sessions: 1, processes: [{}], starts: 4, startFailures: 0, deaths: 2 };
-	const samples = readMetrics(bridgeMetrics([{ servers: { a: server } }, { servers: { a: server, b: server } }]));
-	expect(sampleValue(samples, "mcp_gateway_stdio_sessions", { server: "a" })).toBe(2);
-	expect(sampleValue(samples, "mcp_gateway_stdio_processes", { server: "b" })).toBe(1);
-	expect(sampleValue(samples, "mcp_gateway_stdio_starts_total", { server: "a" })).toBe(8);
-	expect(bridgeMetrics([])).toBe("");
 });
 
 test.each([

@@ -2,10 +2,10 @@ import { createServer } from "node:http";
 import { isDeepStrictEqual } from "node:util";
 import { stdioPart } from "../control-plane/registry/model.ts";
 import type { RegistrySource, SourceState } from "../control-plane/sources/registry-source.ts";
-import { requestIdOf, sendError } from "./answer.ts";
 import { handle } from "./handler.ts";
 import { type Listen, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
+import type { OpenSlots } from "./pool/contract.ts";
 import { Pool } from "./pool.ts";
 import { probeStdio } from "./probe.ts";
 import type { StopTimes } from "./processes/child.ts";
@@ -13,6 +13,7 @@ import { type Expand, resolveCommand } from "./processes/command.ts";
 import { startGuard } from "./processes/guard.ts";
 import type { Session } from "./session.ts";
 import { type BridgeStatus, type Counters, counted, createCounters, mergePools, type ServerStatus } from "./status.ts";
+import { requestIdOf, sendError } from "./transports/answer.ts";
 
 export interface BridgeOptions {
 	readonly source: RegistrySource;
@@ -31,6 +32,10 @@ export interface BridgeOptions {
 	readonly changedGraceMs?: number;
 	/** Which one of how many workers this bridge is. Default: the only one. */
 	readonly worker?: { readonly index: number; readonly count: number };
+	/** Counts processes and sessions over all workers. Default: of this bridge alone. */
+	readonly slots?: OpenSlots;
+	/** Where another worker is reached. Default: there is none. */
+	readonly peer?: (worker: number) => Listen | undefined;
 }
 
 export interface Bridge {
@@ -138,6 +143,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		pool: (id: string) => pools.get(id),
 		session: (id: string) => sessions.get(id),
 		keep: (session: Session) => void sessions.set(session.id, session),
+		worker,
+		peer: options.peer ?? (() => undefined),
 		status,
 		probe,
 	};

@@ -2,13 +2,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isInitializeRequest } from "@modelcontextprotocol/sdk/types.js";
 import type { ProbeResult } from "../control-plane/detection/finding.ts";
 import type { ErrorContext } from "../control-plane/errors/catalogue.ts";
-import { requestIdOf, sendError, sendJson, sendProtocolError } from "./answer.ts";
 import { readBody } from "./body.ts";
+import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { callerId, isId, isObject, requestsOf } from "./message.ts";
 import type { Pool } from "./pool.ts";
 import type { Session } from "./session.ts";
 import type { BridgeStatus } from "./status.ts";
+import { requestIdOf, sendError, sendJson, sendProtocolError } from "./transports/answer.ts";
 
 /** What the handler needs to know of the bridge. */
 export interface HandlerDeps {
@@ -19,6 +20,10 @@ export interface HandlerDeps {
 	pool(server: string): Pool | undefined;
 	session(id: string): Session | undefined;
 	keep(session: Session): void;
+	/** Which one of how many workers this is. */
+	readonly worker: { readonly index: number; readonly count: number };
+	/** Where another worker is reached; undefined where there is none of this number. */
+	peer(worker: number): Listen | undefined;
 	status(): BridgeStatus;
 	/** Finds out what a server's command speaks, in a process of its own; undefined where there is no such server. */
 	probe(server: string, signal: AbortSignal): Promise<ProbeResult | undefined>;

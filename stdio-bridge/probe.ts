@@ -89,7 +89,7 @@ async function interview(questions: readonly Question[], options: ProbeStdioOpti
 	const left = () => Math.max(0, deadline - performance.now());
 	for (const question of questions) {
 		asked.add(question);
-		child.send(JSON.stringify(question.message));
+		child.send(Buffer.from(JSON.stringify(question.message)));
 		const waitMs = question === questions.at(-1) ? left() : Math.min(patienceMs, timeoutMs / 2);
 		const got = await lines.next((message) => meant(message, question, asked), waitMs, signal);
 		if (typeof got === "string" || "exit" in got) {

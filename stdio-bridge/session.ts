@@ -119,7 +119,7 @@ export class Session {
 			signal.addEventListener("abort", aborted, { once: true });
 			this.#opening = { id, settle };
 			if (signal.aborted) aborted();
-			else child.send(JSON.stringify(initialize));
+			else child.send(Buffer.from(JSON.stringify(initialize)));
 		});
 	}
 
@@ -254,7 +254,7 @@ export class Session {
 			if (call) call.cancelled = true;
 			this.#quietIfIdle();
 		}
-		this.#child?.send(JSON.stringify(message));
+		this.#child?.send(Buffer.from(JSON.stringify(message)));
 	}
 
 	#fromProcess(message: JSONRPCMessage): void {

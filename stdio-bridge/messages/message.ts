@@ -16,7 +16,7 @@ export interface Message {
 	/** UTF-8 without a newline: newlines between tokens are blanks here, since stdio ends a message at one. */
 	readonly bytes: Buffer;
 	readonly kind: MessageKind;
-	/** A number or a string, never null; of a request or response. */
+	/** A number or a string, never null; of a request or response. An error response may have none. */
 	readonly id?: Span;
 	/** Empty for a response. */
 	readonly method: string;
@@ -31,7 +31,7 @@ export interface Message {
 	/** `params.requestId` of `notifications/cancelled`. */
 	readonly requestId?: Span;
 	/**
-	 * `params._meta["io.modelcontextprotocol/subscriptionId"]`, of notifications:
+	 * `_meta["io.modelcontextprotocol/subscriptionId"]` in the `params` of a notification or the `result` of a response:
 	 * https://modelcontextprotocol.io/specification/2026-07-28/basic/utilities/subscriptions
 	 */
 	readonly subscriptionId?: Span;

@@ -72,12 +72,33 @@ export interface ProcessPool {
 
 /** How many processes there may be, over all workers of the bridge. One for each server. */
 export interface Slots {
-	/** Waits for a process's slot in the order of the callers: got it, queue full, waited too long, or `signal` came. */
-	acquire(signal: AbortSignal): Promise<"ok" | "full" | "late" | "aborted">;
+	/**
+	 * Waits for a slot in the order of the callers: got it, queue full, waited too long, or `signal` came. With `queue`
+	 * false it does not wait: `full` where others do, or no slot is free.
+	 */
+	acquire(signal: AbortSignal, queue?: boolean): Promise<"ok" | "full" | "late" | "aborted">;
 	/** Gives a slot back once its process is gone. */
 	release(): void;
 	/** How many wait here. */
 	readonly waiting: number;
+	/** Somebody waits, here or in another worker: a process that nobody uses should be given up. */
+	readonly wanted: boolean;
 	/** Called when somebody waits, maybe in another worker, while this one may hold a process that nobody uses. */
 	onWanted: (() => void) | undefined;
 }
+
+/** Bounds of one kind of slot of one server. */
+export interface SlotBounds {
+	/** Slots that may be held at once, over all workers. */
+	readonly max: number;
+	/** Callers that may wait; 0: a slot is there at once or not at all. */
+	readonly maxQueue: number;
+	/** So long they wait, in milliseconds; 0 is for ever. */
+	readonly queueTimeoutMs: number;
+}
+
+/**
+ * Makes the slots of `key`, which names what is counted: processes (or sessions) of a server under one definition of
+ * it. All slots of one key are counted together; the bounds are those of the caller that asks.
+ */
+export type OpenSlots = (key: string, bounds: SlotBounds) => Slots;

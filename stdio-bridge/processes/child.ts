@@ -2,9 +2,12 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LineSplitter } from "../lines.ts";
+import type { Limits } from "../../control-plane/registry/model.ts";
+import { LineSplitter } from "../messages/lines.ts";
+import { type Family, markVariable } from "./family.ts";
 import type { Guard } from "./guard.ts";
-import { groupGone, signalGroup } from "./process-group.ts";
+import { limited } from "./limits.ts";
+import { endGroup } from "./process-group.ts";
 import { Stderr } from "./stderr.ts";
 
 /** How long each step of stopping a child may take; the specification names the steps, not the times. */
@@ -20,12 +23,18 @@ export interface ChildCommand {
 	readonly args: readonly string[];
 	readonly env: Readonly<Record<string, string>>;
 	readonly cwd: string | undefined;
+	readonly limits?: Limits;
+	/** Only root can run a process as somebody else. */
+	readonly uid?: number;
+	readonly gid?: number;
 }
 
 export interface Exit {
 	readonly code: number | null;
 	readonly signal: NodeJS.Signals | null;
 	readonly stderrTail: string;
+	/** What the process was held to. */
+	readonly limits?: Limits;
 }
 
 export interface ChildOptions {
@@ -41,6 +50,9 @@ export interface ChildOptions {
 
 /** After a process's exit its last output may still be in the pipe; a grandchild may hold the pipe open for ever. */
 const lastOutputMs = 250;
+/** Strays that start others while they are hunted get so many rounds. */
+const maxHunts = 5;
+const newline = Buffer.from("\n");
 
 /**
  * One stdio server process in a process group of its own. The SDK's StdioClientTransport is not used: it starts the
@@ -49,18 +61,30 @@ const lastOutputMs = 250;
 export class Child {
 	readonly pid: number;
 	readonly startedAt = Date.now();
-	/** Resolves when no process of the group is left (or SIGKILL itself had no effect). */
+	/** Resolves when no process of the group or family is left (or SIGKILL itself had no effect). */
 	readonly gone: Promise<void>;
 	readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
 	readonly #options: ChildOptions;
 	readonly #stderr: Stderr;
+	readonly #family: Family;
+	readonly #limits: Limits | undefined;
+	#corked = false;
+	#drained: Promise<void> | undefined;
 	#stopping: Promise<void> | undefined;
 
-	constructor(process: ChildProcessByStdio<Writable, Readable, Readable>, pid: number, options: ChildOptions) {
+	constructor(
+		process: ChildProcessByStdio<Writable, Readable, Readable>,
+		pid: number,
+		mark: string,
+		limits: Limits | undefined,
+		options: ChildOptions,
+	) {
 		this.#process = process;
 		this.#options = options;
 		this.pid = pid;
+		this.#limits = limits;
 		options.guard.add(pid);
+		this.#family = options.guard.families.add(pid, mark);
 		this.#stderr = new Stderr((line) => options.onStderrLine(line, pid));
 		const stdout = new LineSplitter(options.maxLineBytes, options.onLine);
 		process.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
@@ -70,16 +94,39 @@ export class Child {
 		this.gone = this.#watch(stdout);
 	}
 
-	/** Queues one message; false when the caller should wait for {@link drained} before the next. */
-	send(line: string): boolean {
-		return this.#process.stdin.writable && this.#process.stdin.write(`${line}\n`);
+	/**
+	 * Queues one message, which holds no newline and is not copied; false when the caller should wait for
+	 * {@link drained} before the next. All messages of one turn go out in one write.
+	 */
+	send(message: Buffer): boolean {
+		const { stdin } = this.#process;
+		if (!stdin.writable) return false;
+		if (!this.#corked) {
+			this.#corked = true;
+			stdin.cork();
+			process.nextTick(() => {
+				this.#corked = false;
+				stdin.uncork();
+			});
+		}
+		stdin.write(message);
+		return stdin.write(newline);
 	}
 
 	/** Resolves when stdin takes more, at once if it does now, and also when the process has ended. */
 	async drained(): Promise<void> {
 		const { stdin } = this.#process;
 		if (!stdin.writableNeedDrain || stdin.destroyed) return;
-		await Promise.race([once(stdin, "drain"), once(stdin, "close")]).catch(() => {});
+		// One for all who wait: each listener would stay until the process ends.
+		this.#drained ??= new Promise((resolve) => {
+			const settle = () => {
+				stdin.off("drain", settle).off("close", settle);
+				this.#drained = undefined;
+				resolve();
+			};
+			stdin.on("drain", settle).on("close", settle);
+		});
+		await this.#drained;
 	}
 
 	/** Stops reading stdout, so that the process waits for a slow client instead of filling memory here. */
@@ -101,13 +148,15 @@ export class Child {
 	}
 
 	async #stop(): Promise<void> {
-		const { stdinMs } = this.#options.stop;
+		const { stdinMs, termMs } = this.#options.stop;
+		// While parents live, as far as they do: see there.
+		await this.#family.strays();
 		this.#process.stdin.end();
 		this.resume();
 		const ended = new AbortController();
 		await Promise.race([this.gone, sleep(stdinMs, undefined, { signal: ended.signal }).catch(() => {})]);
 		ended.abort();
-		if (this.#process.exitCode === null && this.#process.signalCode === null) await this.#killGroup();
+		if (this.#process.exitCode === null && this.#process.signalCode === null) await endGroup(this.pid, termMs);
 		await this.gone;
 	}
 
@@ -124,36 +173,42 @@ export class Child {
 		late.abort();
 		stdout.end();
 		this.#stderr.end();
-		this.#options.onEnd({ code: child.exitCode, signal: child.signalCode, stderrTail: this.#stderr.tail });
+		const { exitCode: code, signalCode: signal } = child;
+		const limits = this.#limits;
+		this.#options.onEnd({ code, signal, stderrTail: this.#stderr.tail, ...(limits && { limits }) });
 		// Closed stdout but lives on: nothing it does can reach a client any more.
 		if (child.exitCode === null && child.signalCode === null) {
 			void this.stop();
 			await exited;
 		}
-		// What the process started and left behind is in its group.
-		await this.#killGroup();
-		for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
-		this.#options.guard.remove(this.pid);
-	}
-
-	async #killGroup(): Promise<void> {
+		// What the process started and left behind is in its group, or has left that.
 		const { termMs } = this.#options.stop;
-		if (!signalGroup(this.pid, "SIGTERM") || (await groupGone(this.pid, termMs))) return;
-		signalGroup(this.pid, "SIGKILL");
-		await groupGone(this.pid, 2000);
+		await endGroup(this.pid, termMs);
+		for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+		for (let hunts = 0; hunts < maxHunts; hunts++) {
+			const strays = await this.#family.strays();
+			if (strays.length === 0) break;
+			await Promise.all(strays.map((group) => endGroup(group, hunts === 0 ? termMs : 0)));
+		}
+		this.#family.close();
+		this.#options.guard.remove(this.pid);
 	}
 }
 
-/** Starts a process without a shell. A program that cannot be run is an answer, not an exception. */
+/** Starts a process without a shell. A program that cannot be run is an answer (`code` ends a sentence), no exception. */
 export async function startChild(
 	command: ChildCommand,
 	options: ChildOptions,
 ): Promise<{ ok: true; child: Child } | { ok: false; code: string }> {
-	const { program, args, env, cwd } = command;
+	const { env, cwd, uid, gid, limits } = command;
+	const mark = options.guard.families.nextMark();
+	const { program, args } = limited(command);
 	try {
-		const spawned = spawn(program, [...args], {
+		const spawned = spawn(program, args, {
 			cwd,
-			env: { ...env },
+			env: { ...env, [markVariable]: mark },
+			uid,
+			gid,
 			detached: true,
 			shell: false,
 			windowsHide: true,
@@ -162,14 +217,16 @@ export async function startChild(
 		// Node reports a program that cannot be run by the event `error`, always after this turn.
 		if (spawned.pid === undefined) {
 			const [error] = await once(spawned, "error");
-			return { ok: false, code: errorCode(error) };
+			return { ok: false, code: startError(error, command) };
 		}
-		return { ok: true, child: new Child(spawned, spawned.pid, options) };
+		return { ok: true, child: new Child(spawned, spawned.pid, mark, limits, options) };
 	} catch (error) {
-		return { ok: false, code: errorCode(error) };
+		return { ok: false, code: startError(error, command) };
 	}
 }
 
-function errorCode(error: unknown): string {
-	return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
+function startError(error: unknown, { uid, gid }: ChildCommand): string {
+	const code =
+		error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
+	return code === "EPERM" && (uid ?? gid) !== undefined ? `${code}, since only root may set \`uid\` and \`gid\`` : code;
 }

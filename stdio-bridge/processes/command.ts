@@ -9,6 +9,8 @@ export type Expand = (template: Template) => { ok: true; value: string } | { ok:
 /** Harmless variables that programs need for temporary files, text and time, beside those that the SDK passes on. */
 const inherited = [...DEFAULT_INHERITED_ENV_VARS, "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ"];
 
+const ofUser = new Set(["HOME", "LOGNAME", "SHELL", "USER"]);
+
 /** The command of a server with all placeholders expanded, or why it cannot be had. */
 export async function resolveCommand(
 	server: StdioServer,
@@ -27,8 +29,11 @@ export async function resolveCommand(
 	const command: ChildCommand = {
 		program: value(program),
 		args: args.map(value),
-		env: { ...safeBase(env), ...Object.fromEntries(own) },
+		env: { ...safeBase(env, server.uid), ...Object.fromEntries(own) },
 		cwd: server.cwd === undefined ? undefined : value(server.cwd),
+		...(server.limits && { limits: server.limits }),
+		...(server.uid !== undefined && { uid: server.uid }),
+		...(server.gid !== undefined && { gid: server.gid }),
 	};
 	// An empty program is what `${NAME:-}` may leave; spawn would throw at it.
 	if (command.program === "" && problems.length === 0) problems.push("The program's name is empty");
@@ -39,10 +44,15 @@ export async function resolveCommand(
 	return problems.length > 0 ? { ok: false, problem: problems.join("; ") } : { ok: true, command };
 }
 
-/** Variables of the bridge that a child gets too. All others stay here: they may be secrets of other servers. */
-export function safeBase(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+/**
+ * Variables of the bridge that a child gets too. All others stay here: they may be secrets of other servers. Those
+ * that tell of the gateway's user are wrong for another one.
+ */
+export function safeBase(env: Readonly<Record<string, string | undefined>>, uid?: number): Record<string, string> {
 	const base: Record<string, string> = {};
+	const own = uid === undefined || uid === process.getuid?.();
 	for (const name of inherited) {
+		if (!own && ofUser.has(name)) continue;
 		const value = env[name];
 		// "()" begins an exported shell function, which an old bash would run.
 		if (value !== undefined && !value.startsWith("()")) base[name] = value;

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 const pollMs = 20;
+/** SIGKILL takes effect at once, but for a process that the kernel itself holds. */
+const killMs = 2000;
 
 /** Sends `signal` to every process of the group; false when the group is empty. */
 export function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
@@ -21,4 +23,11 @@ export async function groupGone(pgid: number, timeoutMs: number): Promise<boolea
 		await sleep(pollMs);
 	}
 	return true;
+}
+
+/** Ends a group: SIGTERM, and SIGKILL once `termMs` have passed. */
+export async function endGroup(pgid: number, termMs: number): Promise<void> {
+	if (!signalGroup(pgid, "SIGTERM") || (await groupGone(pgid, termMs))) return;
+	signalGroup(pgid, "SIGKILL");
+	await groupGone(pgid, killMs);
 }

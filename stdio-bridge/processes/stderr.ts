@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { LineSplitter } from "../lines.ts";
+import { LineSplitter } from "../messages/lines.ts";
 import { LineLimit } from "./rate-limit.ts";
 
 const maxLineBytes = 8 * 1024;

@@ -28,7 +28,7 @@ export interface Entry extends Partial<Omit<StdioServer, "pool">> {
 /** A registry entry that runs a fixture. */
 export function stdio(
 	id: string,
-	script: "raw" | "server",
+	script: "raw" | "server" | "pool",
 	args: readonly string[] = [],
 	entry: Entry = {},
 ): StdioServer {

@@ -9,7 +9,7 @@ import { passLines, readLines } from "../../../control-plane/cli/lines.ts";
 import { chooseRegistry, exampleFile } from "../../../control-plane/cli/registry-file.ts";
 import { makeRunFolder } from "../../../control-plane/cli/run-folder.ts";
 import { coloursFor, harmless, table } from "../../../control-plane/cli/text.ts";
-import { parseSize } from "../../../control-plane/cli/up-plan.ts";
+import { maxBody } from "../../../control-plane/cli/up-plan.ts";
 import { welcome } from "../../../control-plane/cli/welcome.ts";
 
 const plain = coloursFor({}, {});
@@ -27,10 +27,10 @@ test("colours are for terminals that want them", () => {
 });
 
 test("sizes", () => {
-	expect(["65536", "1k", "64MiB", "2 mb", "1G", "10b"].map(parseSize)).toEqual([
+	expect(["65536", "1k", "64MiB", "2 mb", "1G", "10b"].map(maxBody)).toEqual([
 		65536, 1024, 67108864, 2097152, 1073741824, 10,
 	]);
-	for (const text of ["", "0", "-1", "1.5M", "x", "5G"]) expect(() => parseSize(text)).toThrow(/takes a size/);
+	for (const text of ["", "0", "-1", "1.5M", "x", "5G"]) expect(() => maxBody(text)).toThrow(/takes a size/);
 });
 
 test("the registry: named, else found in the folder, else the example", () => {

@@ -255,6 +255,18 @@ const stdioOptions = {
 	type: fc.constant("stdio"),
 	env: sometimesWrong(env),
 	cwd: text,
+	uid: fc.integer({ min: -1, max: 70_000 }),
+	gid: fc.integer({ min: -1, max: 70_000 }),
+	limits: sometimesWrong(
+		fc.record(
+			{
+				memory: fc.constantFrom("512MiB", "2g", 67_108_864),
+				processes: fc.integer({ min: 0, max: 100_001 }),
+				cpuTime: duration,
+			},
+			{ requiredKeys: [] },
+		),
+	),
 	pool: sometimesWrong(
 		fc.record(
 			{

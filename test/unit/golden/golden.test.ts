@@ -26,7 +26,11 @@ const written = new Set<string>();
 const context = {
 	expand: (template: string) => expand(template, { env: { TOKEN: "golden-secret" }, readFile: () => "from-a-file\n" }),
 	readFile: () => testRoots,
-	bridges: [{ path: "/run/gateway/bridge-0.sock" }, { host: "127.0.0.1", port: 7000 }],
+	bridges: [
+		{ path: "/run/gateway/bridge-0.sock" },
+		{ host: "127.0.0.1", port: 7000 },
+		{ path: "/run/gateway/bridge-2.sock" },
+	],
 detection: () => ({ state: "detecting" as const }),
 };
 

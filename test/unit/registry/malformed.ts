@@ -478,7 +478,7 @@ export const malformed: readonly {
 		file: "r.yaml",
 		text: "a: {endpoint: http://a, colour: red}\n",
 		errors: [
-			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `authorization`, `hostHeader`, `sessionAffinity`, `cmd`, `command`, `args`, `env`, `cwd`, `pool`.",
+			"1:25: Unknown key `colour`. The keys here are `type`, `endpoint`, `endpoints`, `url`, `loadBalancer`, `headers`, `healthCheck`, `timeouts`, `tls`, `authorization`, `hostHeader`, `sessionAffinity`, `cmd`, `command`, `args`, `env`, `cwd`, `pool`, `limits`, `uid`, `gid`.",
 		],
 	},
 	{
@@ -646,11 +646,31 @@ export const malformed: readonly {
 	{ file: "r.yaml", text: "a: {cmd: [x], cwd: ''}\n", errors: ["1:20: `cwd` must be the path of a folder."] },
 	{
 		file: "r.yaml",
-		text: "a: {cmd: [x], pool: {mode: shared, max: 0, idleTimeout: soon}}\n",
+		text: "a: {cmd: [x], pool: {mode: own, max: 0, idleTimeout: soon}}\n",
 		errors: [
-			"1:28: `pool.mode` must be `session`.",
-			"1:41: `pool.max` must be a whole number from 1 to 100000.",
-			"1:57: `pool.idleTimeout` must be a duration such as `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+			"1:28: `pool.mode` must be `session` or `shared`.",
+			"1:38: `pool.max` must be a whole number from 1 to 100000.",
+			"1:54: `pool.idleTimeout` must be a duration such as `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], limits: {memory: 512, processes: 0, cpuTime: 0}, uid: nobody, gid: -1}\n",
+		errors: [
+			"1:32: `limits.memory` must be a size such as `512MiB` or `2GiB`, or a number of bytes; from 16 MiB to 1024 GiB.",
+			"1:48: `limits.processes` must be a whole number from 1 to 100000.",
+			"1:60: `limits.cpuTime` must be longer than 0, for example `5s`.",
+			"1:69: `uid` must be a number from 0 to 4294967294; names are not looked up.",
+			"1:82: `gid` must be a number from 0 to 4294967294; names are not looked up.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], limits: 1GiB}\nb: {cmd: [x], limits: {memory: 1.5GiB, cpu: 1s}}\n",
+		errors: [
+			"1:23: `limits` must be a map such as `{memory: 512MiB, cpuTime: 10m}`.",
+			"2:32: `limits.memory` must be a size such as `512MiB` or `2GiB`, or a number of bytes; from 16 MiB to 1024 GiB.",
+			"2:40: Unknown key `cpu`. The keys here are `memory`, `processes`, `cpuTime`.",
 		],
 	},
 	{

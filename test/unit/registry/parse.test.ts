@@ -168,6 +168,22 @@ a:
 		});
 	});
 
+	test("limits and the user of a stdio entry", () => {
+		const text = "a: {cmd: [x], limits: {memory: 512MiB, processes: 64, cpuTime: 10m}, uid: 1000}";
+		expect(yaml(text)["a"]).toEqual({
+			...stdio("a", "x"),
+			limits: { memoryBytes: 512 * 1024 ** 2, processes: 64, cpuTimeMs: 600_000 },
+			uid: 1000,
+			gid: 1000,
+		});
+		expect(yaml("a: {cmd: [x], limits: {memory: 67108864}, uid: 0, gid: 4}")["a"]).toEqual({
+			...stdio("a", "x"),
+			limits: { memoryBytes: 67_108_864 },
+			uid: 0,
+			gid: 4,
+		});
+	});
+
 	test("comments, trailing commas, a byte order mark, CRLF, anchors, odd ids", () => {
 		const jsonc = '\uFEFF// mine\r\n{\r\n  "a": {"cmd": ["x",],}, /* : */\r\n}\r\n';
 		expect(servers(parseRegistry(jsonc, "r.json"))).toEqual({ a: stdio("a", "x") });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LineSplitter } from "../../../stdio-bridge/lines.ts";
-import { Stderr } from "../../../stdio-bridge/processes/stderr.ts";
+import { LineSplitter } from "../../../../stdio-bridge/messages/lines.ts";
+import { Stderr } from "../../../../stdio-bridge/processes/stderr.ts";
 
 function split(chunks: readonly Buffer[], maxBytes: number): [string, boolean][] {
 	const lines: [string, boolean][] = [];
@@ -36,6 +36,37 @@ describe("LineSplitter", () => {
 			["exactly", false],
 			["no newl", true],
 		]);
+	});
+
+	it("hands out a line of one chunk as a view of it", () => {
+		const chunk = Buffer.from("whole\nhalf");
+		const lines: Buffer[] = [];
+		const splitter = new LineSplitter(100, (line) => lines.push(line));
+		splitter.push(chunk);
+		splitter.push(Buffer.from("way\n\n"));
+		expect(lines.map(String)).toEqual(["whole", "halfway", ""]);
+		expect([lines[0]?.buffer === chunk.buffer, lines[0]?.byteOffset]).toEqual([true, chunk.byteOffset]);
+	});
+
+	it("keeps no chunk: a line of a million small ones costs no more than its bytes", () => {
+		const chunk = Buffer.alloc(1);
+		let got = "";
+		const splitter = new LineSplitter(2_000_000, (line) => {
+			got = line.toString();
+		});
+		for (let i = 0; i < 1_000_000; i++) {
+			chunk[0] = 0x30 + (i % 10);
+			splitter.push(chunk);
+		}
+		splitter.push(Buffer.from("\n"));
+		expect(got === "0123456789".repeat(100_000)).toBe(true);
+	});
+
+	it("does not change a line that it has handed out", () => {
+		const lines: Buffer[] = [];
+		const splitter = new LineSplitter(100, (line) => lines.push(line));
+		for (const text of ["a", "b\nc", "d\n", "e", "f\n"]) splitter.push(Buffer.from(text));
+		expect(lines.map(String)).toEqual(["ab", "cd", "ef"]);
 	});
 
 	it("takes CRLF for a line end", () => {

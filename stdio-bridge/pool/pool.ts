@@ -1,0 +1,292 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StdioServer } from "../../control-plane/registry/model.ts";
+import type { Message } from "../messages/message.ts";
+import { replaceSpans } from "../messages/rewrite.ts";
+import type { PoolStatus, ProcessState } from "../status.ts";
+import { ask, type NotAnswered } from "./ask.ts";
+import type { Connection } from "./connection.ts";
+import type { Failure, OpenedSession, ProcessPool, Seat, SeatListener, Slots, TakenSeat } from "./contract.ts";
+import { declaresCapabilities, findEra, idOf, initialized, readMessage, sharedInitialize } from "./handshake.ts";
+import { Leases } from "./leases.ts";
+import { type Opened, SharedProcesses } from "./shared-processes.ts";
+import { type Started, type StartedProcess, Starter, type StarterDeps } from "./starter.ts";
+import { Warm } from "./warm.ts";
+
+export interface PoolDeps extends Omit<StarterDeps, "server" | "slots" | "onChange"> {
+	readonly processSlots: Slots;
+	/** Left out: sessions are bounded by processes alone. */
+	readonly sessionSlots?: Slots;
+	/** Processes that this worker keeps started. */
+	readonly min: number;
+}
+
+/** So long a server that ended on `server/discover` is taken for one that does not know it. */
+const legacyMs = 60_000;
+const unavailable: Failure = { ok: false, reason: "server_unavailable", detail: undefined };
+const silent: SeatListener = { onMessage() {}, onEnd() {} };
+
+/** The processes of one stdio server under one definition of it, and the clients at them. */
+export class Pool implements ProcessPool {
+	readonly server: StdioServer;
+	readonly #deps: PoolDeps;
+	readonly #starter: Starter;
+	readonly #warm: Warm;
+	readonly #legacy: SharedProcesses;
+	readonly #modern: SharedProcesses;
+	readonly #leases: Leases;
+	/** Seats of sessions. */
+	readonly #sessions = new Set<Seat>();
+	readonly #waiting = new Set<object>();
+	/** Opens the process of many: the first client's revision is that of all who share it. */
+	#firstInitialize: Message | undefined;
+	/** Until then the server is known not to speak 2026-07-28. */
+	#legacyUntil = 0;
+	#retired = false;
+
+	constructor(server: StdioServer, deps: PoolDeps) {
+		const { mode, maxShared, idleTimeoutMs } = server.pool;
+		this.server = server;
+		this.#deps = deps;
+		this.#starter = new Starter({ ...deps, server, slots: deps.processSlots, onChange: () => this.#maintain() });
+		this.#warm = new Warm(this.#starter);
+		const shared = {
+			starter: this.#starter,
+			start: (signal: AbortSignal, queue: boolean) => this.#process(signal, queue),
+			max: maxShared,
+			min: mode === "shared" ? deps.min : 0,
+			idleTimeoutMs,
+			wanted: () => deps.processSlots.wanted,
+		};
+		this.#legacy = new SharedProcesses({ ...shared, open: (process) => this.#openLegacy(process) });
+		this.#modern = new SharedProcesses({ ...shared, open: (process) => this.#openModern(process) });
+		this.#leases = new Leases(idleTimeoutMs, (connection) => void this.#starter.stop(connection));
+		deps.processSlots.onWanted = () => this.#giveUpOne();
+		this.#maintain();
+	}
+
+	async openSession(initialize: Message, listener: SeatListener, signal: AbortSignal): Promise<OpenedSession> {
+		if (this.#retired) return unavailable;
+		const slot = (await this.#deps.sessionSlots?.acquire(signal, false)) ?? "ok";
+		if (slot !== "ok") {
+			return { ok: false, reason: "too_many_sessions", detail: `pool.maxSessions is ${this.server.pool.maxSessions}.` };
+		}
+		const shared = this.server.pool.mode === "shared" && !declaresCapabilities(initialize);
+		const opened = await (shared
+			? this.#shareSession(initialize, listener, signal)
+			: this.#ownSession(initialize, listener, signal));
+		if (opened.ok !== true) this.#deps.sessionSlots?.release();
+		return opened;
+	}
+
+	async takeSeat(listener: SeatListener, signal: AbortSignal): Promise<TakenSeat> {
+		if (this.#retired) return unavailable;
+		if (performance.now() < this.#legacyUntil) return { ok: "legacy" };
+		if (this.server.pool.mode === "session") return this.#lease(listener, signal);
+		const taken = await this.#wait(() => this.#modern.take(signal));
+		if (taken === "aborted") return { ok: false, reason: "session_lost", detail: undefined };
+		if (taken.ok === "refused") return unavailable;
+		if (taken.ok !== true) return taken;
+		const { shared } = taken;
+		return { ok: true, seat: shared.connection.seat(listener, () => this.#modern.left(shared)) };
+	}
+
+	status(): PoolStatus {
+		const processes = [...this.#starter.processes].map(([connection, state]) => ({
+			pid: connection.pid,
+			state: this.#stateOf(connection, state),
+			startedAt: new Date(connection.startedAt).toISOString(),
+			seats: connection.seats,
+			calls: connection.calls,
+		}));
+		const waitMs = this.#starter.waitMs;
+		const next = waitMs === undefined || this.#deps.min === 0 ? undefined : new Date(Date.now() + waitMs).toISOString();
+		return {
+			sessions: this.#sessions.size,
+			processes,
+			waiting: this.#waiting.size,
+			...(waitMs !== undefined && { unhealthy: next === undefined ? {} : { nextTryAt: next } }),
+		};
+	}
+
+	/**
+	 * Takes nobody any more. `grace`: sessions go on until they end by themselves or `graceMs` have passed; `quiet`: they
+	 * end once no call is in flight, after `graceMs` at the latest. Resolves when no process is left.
+	 */
+	async retire(graceMs: number, when: "quiet" | "grace"): Promise<void> {
+		this.#retired = true;
+		for (const part of [this.#warm, this.#legacy, this.#modern, this.#leases]) part.close();
+		const busy = (connection: Connection) => (when === "grace" ? connection.seats : connection.calls) > 0;
+		const all = () => [...this.#starter.processes.keys()];
+		const deadline = performance.now() + graceMs;
+		const ended = new Map<Connection, Promise<void>>();
+		while (all().some((connection) => !ended.has(connection))) {
+			const late = performance.now() >= deadline;
+			for (const connection of all()) {
+				if (!ended.has(connection) && (late || !busy(connection)))
+					ended.set(connection, this.#starter.stop(connection));
+			}
+			await Promise.race([sleep(20), Promise.all(ended.values())]);
+			if (all().every((connection) => ended.has(connection))) break;
+			await sleep(20);
+		}
+		await Promise.all(ended.values());
+	}
+
+	/** A session with a process of its own. */
+	async #ownSession(initialize: Message, listener: SeatListener, signal: AbortSignal): Promise<OpenedSession> {
+		const started = await this.#wait(() => this.#process(signal, true));
+		if (!started.ok) return started;
+		const { connection } = started.process;
+		const seat = this.#sessionSeat(connection, listener, () => void this.#starter.stop(connection));
+		const asked = await ask(seat, initialize, this.server.pool.startTimeoutMs, signal);
+		if (asked.ok) {
+			started.process.answered();
+			if (asked.errorCode === undefined && !connection.ended) {
+				this.#deps.log.info({ server: this.server.id, pid: connection.pid }, "session started");
+				return { ok: true, seat, answer: asked.answer };
+			}
+		}
+		seat.leave();
+		if (!asked.ok) return this.#notAnswered(started.process, asked, "initialize");
+		if (asked.errorCode === undefined) return unavailable;
+		return { ok: "refused", answer: asked.answer, errorCode: asked.errorCode };
+	}
+
+	/** A session at a process of many. */
+	async #shareSession(initialize: Message, listener: SeatListener, signal: AbortSignal): Promise<OpenedSession> {
+		this.#firstInitialize = initialize;
+		const taken = await this.#wait(() => this.#legacy.take(signal));
+		if (taken === "aborted") return { ok: false, reason: "session_lost", detail: undefined };
+		if (taken.ok === "legacy") return unavailable;
+		if (!taken.ok) return taken;
+		const given = taken.ok === "refused" ? taken.answer : taken.shared.answer;
+		if (given?.id === undefined) return unavailable;
+		const answer = replaceSpans(given.bytes, [{ span: given.id, text: idOf(initialize) }]);
+		if (taken.ok === "refused") return { ok: "refused", answer, errorCode: given.errorCode };
+		const { shared } = taken;
+		return { ok: true, seat: this.#sessionSeat(shared.connection, listener, () => this.#legacy.left(shared)), answer };
+	}
+
+	async #openLegacy(process: StartedProcess): Promise<Opened> {
+		const { connection } = process;
+		if (this.#firstInitialize === undefined) return unavailable;
+		const seat = connection.seat(silent, () => {});
+		const asked = await ask(seat, sharedInitialize(this.#firstInitialize), this.server.pool.startTimeoutMs);
+		if (!asked.ok) return this.#notAnswered(process, asked, "initialize");
+		process.answered();
+		const answer = readMessage(asked.answer);
+		if (asked.errorCode !== undefined) return { ok: "refused", answer };
+		connection.tell(initialized.bytes);
+		seat.leave();
+		return { ok: true, shared: { connection, answer } };
+	}
+
+	async #openModern(process: StartedProcess): Promise<Opened> {
+		const { connection } = process;
+		const seat = connection.seat(silent, () => {});
+		const found = await findEra(seat, this.server.pool.startTimeoutMs);
+		seat.leave();
+		if (found.era === "modern") {
+			process.answered();
+			return { ok: true, shared: { connection } };
+		}
+		if (found.era === "legacy") {
+			process.answered();
+			this.#legacyUntil = Number.POSITIVE_INFINITY;
+			return { ok: "legacy" };
+		}
+		// Some servers end on a method that they do not know. Whether this one starts at all a session will tell.
+		if (found.asked.why === "failed" && found.asked.reason === "process_died") {
+			this.#legacyUntil = performance.now() + legacyMs;
+			return { ok: "legacy" };
+		}
+		return this.#notAnswered(process, found.asked, "server/discover");
+	}
+
+	/** A process for one stateless request alone. */
+	async #lease(listener: SeatListener, signal: AbortSignal): Promise<TakenSeat> {
+		const lease = (connection: Connection): TakenSeat => ({
+			ok: true,
+			seat: connection.seat(listener, () => this.#leases.giveBack(connection, this.#deps.processSlots.wanted)),
+		});
+		const idle = this.#leases.take();
+		if (idle !== undefined) return lease(idle);
+		const enough = new AbortController();
+		const signals = AbortSignal.any([signal, enough.signal]);
+		const start = this.#wait(() => this.#process(signals, true));
+		const first = await Promise.race([start, this.#leases.next(signals)]);
+		enough.abort();
+		if (!("ok" in first)) {
+			// The start may have come about all the same.
+			void start.then((late) => {
+				if (late.ok) void this.#starter.stop(late.process.connection);
+			});
+			return lease(first);
+		}
+		if (!first.ok) return first;
+		const opened = await this.#openModern(first.process);
+		if (opened.ok === true) return lease(opened.shared.connection);
+		void this.#starter.stop(first.process.connection);
+		return opened.ok === "refused" ? unavailable : opened;
+	}
+
+	#sessionSeat(connection: Connection, listener: SeatListener, onLeave: () => void): Seat {
+		const seat = connection.seat(listener, () => {
+			if (this.#sessions.delete(seat)) this.#deps.sessionSlots?.release();
+			onLeave();
+		});
+		this.#sessions.add(seat);
+		return seat;
+	}
+
+	/** One that was started ahead, else a new one. */
+	async #process(signal: AbortSignal, queue: boolean): Promise<Started> {
+		const process = this.#warm.take();
+		if (process !== undefined) this.#maintain();
+		const started: Started = process === undefined ? await this.#starter.start(signal, queue) : { ok: true, process };
+		if (!started.ok || !this.#retired) return started;
+		void this.#starter.stop(started.process.connection);
+		return unavailable;
+	}
+
+	#notAnswered(process: StartedProcess, asked: NotAnswered, method: string): Failure {
+		const { counters } = this.#deps;
+		if (asked.why === "aborted") return { ok: false, reason: "session_lost", detail: undefined };
+		if (asked.why === "time") {
+			const { startTimeoutMs } = this.server.pool;
+			const detail = `The process did not answer \`${method}\` within ${startTimeoutMs} ms (\`pool.startTimeout\`).`;
+			process.failed("timeout", detail);
+			return { ok: false, reason: "timeout", detail };
+		}
+		if (asked.reason !== "process_died") return { ok: false, reason: asked.reason, detail: asked.detail };
+		return { ok: false, reason: "process_failed_to_start", detail: asked.detail ?? counters.lastFailure?.detail };
+	}
+
+	/** Starts ahead what is to be kept started. */
+	#maintain(): void {
+		if (this.#retired) return;
+		const { mode } = this.server.pool;
+		const used = mode === "shared" ? this.#legacy.connections.length + this.#modern.connections.length : 0;
+		this.#warm.keep(Math.max(0, this.#deps.min - used));
+	}
+
+	/** Somebody waits for a slot, maybe in another worker. */
+	#giveUpOne(): void {
+		if (!this.#leases.giveUpOne() && !this.#modern.giveUpOne() && !this.#legacy.giveUpOne()) this.#warm.giveUpOne();
+	}
+
+	async #wait<T>(work: () => Promise<T>): Promise<T> {
+		const ticket = {};
+		this.#waiting.add(ticket);
+		try {
+			return await work();
+		} finally {
+			this.#waiting.delete(ticket);
+		}
+	}
+
+	#stateOf(connection: Connection, state: "starting" | "answered" | "stopping"): ProcessState {
+		if (state === "stopping" || (state === "starting" && connection.seats > 0)) return state;
+		return connection.seats > 0 ? "ready" : "idle";
+	}
+}

@@ -1,0 +1,197 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type ErrorContext, errorBody, type Reason, type RequestId } from "../../control-plane/errors/catalogue.ts";
+import type { Message } from "../messages/message.ts";
+import { jsonOf } from "../messages/rewrite.ts";
+import type { CallListener, ProcessPool, Seat, SeatListener } from "../pool/contract.ts";
+import { sendError, sendJson } from "./answer.ts";
+import { askServer } from "./ask-server.ts";
+import { calledTool, firstStateless, headerOf, type RequestFault, requestFault, wantsLogs } from "./request-headers.ts";
+import { ToolHeaders } from "./tool-headers.ts";
+
+/** Who asked, for errors. */
+export type StatelessContext = Pick<ErrorContext, "server" | "requestId">;
+
+/** Keeps intermediaries and clients from taking a quiet stream for a dead one. */
+const keepAliveMs = 15_000;
+
+const toolHeaders = new WeakMap<ProcessPool, ToolHeaders>();
+
+/**
+ * Answers one POST of revision 2026-07-28, of which `isStateless` is true: the bridge is the server's HTTP endpoint,
+ * so it checks headers and maps errors to statuses as that revision demands. Resolves when the request is on its way;
+ * never rejects.
+ * https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
+ */
+export async function handleStateless(
+	request: IncomingMessage,
+	response: ServerResponse,
+	pool: ProcessPool,
+	message: Message,
+	context: StatelessContext,
+): Promise<void> {
+	const { headers } = request;
+	const id = message.id && (jsonOf(message, message.id) as RequestId);
+	const known: ErrorContext = { ...context, id: id ?? null };
+	const fault = requestFault(message, headers);
+	if (fault) return refuse(response, fault, known);
+	// Over HTTP a client cancels by closing the connection; an id here would be of another POST, maybe of another client.
+	if (message.method === "notifications/cancelled") return accept(response);
+	const gone = new AbortController();
+	response.once("close", () => gone.abort());
+	const answer = new Answer(message, response, known);
+	const taken = await pool.takeSeat(answer.seatListener, gone.signal);
+	if (taken.ok === "legacy") return sendError(response, "session_required", known);
+	if (!taken.ok) return answer.onFailure(taken.reason, taken.detail);
+	const { seat } = taken;
+	if (gone.signal.aborted) return seat.leave();
+	// A disconnect cancels, and an answer that is still being sent keeps its seat.
+	response.once("close", () => seat.leave());
+	answer.seat = seat;
+	const refused =
+		(await revisionFault(message, request, seat, gone.signal)) ??
+		(await toolFault(message, request, pool, seat, gone.signal));
+	if (refused) return refuse(response, refused, known);
+	await seat.ready();
+	if (gone.signal.aborted) return;
+	if (message.kind === "request") seat.call(message, answer);
+	else {
+		seat.notify(message);
+		accept(response);
+	}
+}
+
+/** The process was asked whether it speaks the first revision without sessions; what others it speaks, it tells here. */
+async function revisionFault(
+	message: Message,
+	{ headers }: IncomingMessage,
+	seat: Seat,
+	signal: AbortSignal,
+): Promise<RequestFault | undefined> {
+	const requested = message.protocolVersion ?? headerOf(headers, "mcp-protocol-version");
+	if (requested === firstStateless) return undefined;
+	const discovered = await askServer(seat, "server/discover", {}, signal);
+	const supported = discovered?.["supportedVersions"];
+	if (!Array.isArray(supported) || supported.includes(requested)) return undefined;
+	return { code: -32022, message: `Unsupported protocol version: ${requested}`, data: { supported, requested } };
+}
+
+async function toolFault(
+	message: Message,
+	{ headers }: IncomingMessage,
+	pool: ProcessPool,
+	seat: Seat,
+	signal: AbortSignal,
+): Promise<RequestFault | undefined> {
+	const tool = calledTool(message);
+	if (tool === undefined) return undefined;
+	const known = toolHeaders.get(pool) ?? new ToolHeaders();
+	toolHeaders.set(pool, known);
+	return known.fault(tool, message, headers, seat, signal);
+}
+
+function refuse(response: ServerResponse, fault: RequestFault, { id }: ErrorContext): void {
+	const { code, message, data } = fault;
+	sendJson(response, 400, { jsonrpc: "2.0", id, error: { code, message, data } });
+}
+
+function accept(response: ServerResponse): void {
+	if (!response.destroyed) response.writeHead(202, { "content-length": 0 }).end();
+}
+
+/**
+ * The HTTP answer to one request: JSON where the process's answer comes first, an SSE stream where something else does.
+ */
+class Answer implements CallListener {
+	readonly seatListener: SeatListener;
+	/** Undefined until there is one. */
+	seat: Seat | undefined;
+	readonly #response: ServerResponse;
+	readonly #context: ErrorContext;
+	#keepAlive: NodeJS.Timeout | undefined;
+	#slow = false;
+
+	constructor(request: Message, response: ServerResponse, context: ErrorContext) {
+		this.#response = response;
+		this.#context = context;
+		const logs = wantsLogs(request);
+		this.seatListener = {
+			// The one thing of this revision that names no call. The pool gives it to no one else.
+			onMessage: (bytes, { method }) => {
+				if (logs && method === "notifications/message") this.onMessage(bytes);
+			},
+			onEnd() {},
+		};
+	}
+
+	onMessage(bytes: Buffer): void {
+		if (this.#response.destroyed) return;
+		this.#openStream();
+		this.#send(bytes);
+	}
+
+	onAnswer(bytes: Buffer, errorCode: number | undefined): void {
+		if (this.#response.destroyed) return;
+		if (this.#response.headersSent) this.#end(bytes);
+		else {
+			const headers = { "content-type": "application/json", "content-length": bytes.length };
+			this.#response.writeHead(statusOf(errorCode), headers).end(bytes);
+		}
+	}
+
+	onFailure(reason: Reason, detail: string | undefined): void {
+		// There is no session that could be lost.
+		const why = reason === "session_lost" ? "server_unavailable" : reason;
+		const context = { ...this.#context, detail };
+		if (this.#response.headersSent) this.#end(Buffer.from(JSON.stringify(errorBody(why, context))));
+		else sendError(this.#response, why, context);
+	}
+
+	/** The server has ended a subscription, and has said so in a message. */
+	onCancelled(): void {
+		if (!this.#response.destroyed) this.#end();
+	}
+
+	#openStream(): void {
+		if (this.#response.headersSent) return;
+		this.#response.writeHead(200, {
+			"content-type": "text/event-stream",
+			"cache-control": "no-cache, no-transform",
+			"x-accel-buffering": "no",
+		});
+		this.#keepAlive = setInterval(() => this.#write(": keepalive\n\n"), keepAliveMs);
+		this.#response.once("close", () => clearInterval(this.#keepAlive));
+	}
+
+	#send(bytes: Buffer): void {
+		this.#write(Buffer.concat([eventStart, bytes, eventEnd]));
+	}
+
+	#write(frame: Buffer | string): void {
+		if (this.#response.write(frame) || this.#slow) return;
+		this.#slow = true;
+		this.seat?.slow();
+		this.#response.once("drain", () => {
+			this.#slow = false;
+			this.seat?.flowing();
+		});
+	}
+
+	#end(last?: Buffer): void {
+		if (last) this.#send(last);
+		clearInterval(this.#keepAlive);
+		this.#response.end();
+	}
+}
+
+const eventStart = Buffer.from("event: message\ndata: ");
+const eventEnd = Buffer.from("\n\n");
+
+/**
+ * The HTTP status of an error of the process. A pipe does not tell an error of the server itself from one of a tool's
+ * code, but each of these codes has one meaning, and with it a status.
+ * https://modelcontextprotocol.io/specification/2026-07-28/basic#error-codes
+ */
+function statusOf(errorCode: number | undefined): number {
+	if (errorCode === -32601) return 404;
+	return errorCode === -32020 || errorCode === -32021 || errorCode === -32022 ? 400 : 200;
+}

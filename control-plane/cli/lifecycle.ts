@@ -7,6 +7,8 @@ export interface Lifecycle {
 	readonly supervised: boolean;
 	readonly reload: () => Promise<void>;
 	readonly close: () => Promise<void>;
+	/** Called once signals are taken. */
+	readonly ready?: () => void;
 }
 
 /** A close that takes longer than this is abandoned when the parent is gone: no process stays. */
@@ -34,6 +36,7 @@ export async function untilSignal(life: Lifecycle): Promise<number> {
 	const signal = await new Promise<string>((resolve) => {
 		process.once("SIGTERM", resolve);
 		process.once("SIGINT", resolve);
+		life.ready?.();
 	});
 	life.log.debug({ event: "stop", signal }, "stopping");
 	await life.close();

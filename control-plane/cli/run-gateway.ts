@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { openAccessPipe } from "./access-pipe.ts";
-import { formatAddress, httpUrl } from "./address.ts";
+import { type Address, formatAddress, httpUrl } from "./address.ts";
 import { drainEnvoy } from "./drain.ts";
 import type { Example } from "./example.ts";
 import { isReady, type ProcessesMessage } from "./messages.ts";
@@ -25,6 +25,8 @@ export interface GatewayDeps {
 	readonly example: Example | undefined;
 	readonly output: Output;
 	readonly run: RunFolder;
+	/** Addresses of the bridge's workers. */
+	readonly bridges: readonly Address[];
 }
 
 /** Longer than the bridge gives its processes to end by themselves. */
@@ -90,7 +92,8 @@ export async function runGateway(deps: GatewayDeps): Promise<number> {
 			process.exit(130);
 		},
 	});
-	supervisor.add(controlPlaneChild({ registry: deps.registry, run, serving, options, env, output, started }));
+	const { registry, bridges } = deps;
+	supervisor.add(controlPlaneChild({ registry, run, bridges, serving, options, env, output, started }));
 	supervisor.add(
 		envoyChild({
 			binary: deps.envoy,
@@ -102,7 +105,7 @@ export async function runGateway(deps: GatewayDeps): Promise<number> {
 			output,
 		}),
 	);
-	supervisor.add(bridgeChild({ registry: deps.registry, run, env, output }));
+	supervisor.add(bridgeChild({ registry, run, workers: bridges.length, serving, env, output }));
 	for (const spec of example?.children ?? []) supervisor.add(spec);
 
 	const code = await over.promise;

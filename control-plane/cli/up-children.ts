@@ -1,15 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { spawnGuarded } from "../../envoy/guard.ts";
 import { type EnvoyLogLevel, envoyArgs, parseEnvoyLog } from "../../envoy/process.ts";
 import type { TlsFiles } from "../sources/certificate.ts";
-import { formatAddress } from "./address.ts";
+import { type Address, formatAddress } from "./address.ts";
 import type { ChildSpec } from "./child.ts";
 import { readLines } from "./lines.ts";
 import type { Output } from "./output.ts";
-import { mainFile } from "./paths.ts";
 import type { RunFolder } from "./run-folder.ts";
+import { spawnSelf } from "./spawn-self.ts";
 import type { Serving, ServingOptions } from "./up-plan.ts";
 
 /**
@@ -22,6 +22,8 @@ const controlPlaneHeap = ["--max-semi-space-size=2"];
 export function controlPlaneChild(deps: {
 	registry: string;
 	run: RunFolder;
+	/** Addresses of the bridge's workers. */
+	bridges: readonly Address[];
 	serving: Serving;
 	options: ServingOptions;
 	env: NodeJS.ProcessEnv;
@@ -33,7 +35,7 @@ export function controlPlaneChild(deps: {
 		"control-plane",
 		...["--registry", deps.registry],
 		...["--xds", `unix:${run.xds}`],
-		...["--bridge", `unix:${run.bridge}`],
+		...deps.bridges.flatMap((bridge) => ["--bridge", formatAddress(bridge)]),
 		...["--envoy-admin", `unix:${run.envoyAdmin}`],
 		...["--findings", run.findings],
 		...["--listen", formatAddress(serving.listen)],
@@ -56,7 +58,13 @@ export function controlPlaneChild(deps: {
 		name: "control-plane",
 		signals: ["SIGHUP"],
 		start: () => {
-			const child = spawnSelf("control-plane", args, deps.env, deps.output, controlPlaneHeap);
+			const child = spawnSelf({
+				name: "control-plane",
+				args,
+				env: deps.env,
+				output: deps.output,
+				nodeOptions: controlPlaneHeap,
+			});
 			deps.started(child);
 			return child;
 		},
@@ -71,11 +79,20 @@ function tlsArgs({ cert, key, clientCa }: TlsFiles): string[] {
 export function bridgeChild(deps: {
 	registry: string;
 	run: RunFolder;
+	workers: number;
+	serving: Serving;
 	env: NodeJS.ProcessEnv;
 	output: Output;
 }): ChildSpec {
-	const args = ["bridge", "--registry", deps.registry, "--listen", `unix:${deps.run.bridge}`];
-	return { name: "bridge", signals: ["SIGHUP"], start: () => spawnSelf("bridge", args, deps.env, deps.output) };
+	const args = [
+		"bridge",
+		...["--registry", deps.registry],
+		...["--listen", `unix:${deps.run.bridge}`],
+		...["--workers", String(deps.workers)],
+		...["--max-body", String(deps.serving.maxBodyBytes)],
+	];
+	const { env, output } = deps;
+	return { name: "bridge", signals: ["SIGHUP"], start: () => spawnSelf({ name: "bridge", args, env, output }) };
 }
 
 /** Envoy as a child. Its log comes on stderr; the access log takes a way of its own. */
@@ -119,29 +136,6 @@ function writeBootstrap(path: string, text: string): void {
 	} catch {
 		// Envoy says what is the matter.
 	}
-}
-
-/** Starts a command of our own that ends when the channel to this process does. */
-function spawnSelf(
-	name: string,
-	args: readonly string[],
-	env: NodeJS.ProcessEnv,
-	output: Output,
-	nodeOptions: readonly string[] = [],
-): ChildProcess {
-	const child = spawn(process.execPath, [...nodeOptions, mainFile, ...args, "--json", "--supervised"], {
-		env,
-		stdio: ["ignore", "pipe", "pipe", "ipc"],
-		detached: true,
-	});
-	const log = output.logOf(name);
-	if (child.stdout) {
-		readLines(child.stdout, (line) =>
-			line.startsWith("{") ? output.relay(line) : log.info({ event: "output" }, line),
-		);
-	}
-	if (child.stderr) readLines(child.stderr, (line) => log.warn({ event: "output" }, line));
-	return child;
 }
 
 /** Envoy opens this path itself, so it must not depend on a working folder. */

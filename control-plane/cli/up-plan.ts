@@ -7,6 +7,7 @@ import { TOKEN_VARIABLE, tokenSource } from "../admin/token.ts";
 import type { TraceIR } from "../ir/model.ts";
 import { apiKeysVariable } from "../registry/api-keys.ts";
 import { formatErrors } from "../registry/format.ts";
+import { parseSize } from "../registry/size.ts";
 import { type ApiKeyPlaces, loadApiKeys } from "../sources/api-key-source.ts";
 import { certificateNames, readCertificate, type TlsFiles } from "../sources/certificate.ts";
 import { formatAddress, httpUrl, isLoopback, parseTcp, type TcpAddress } from "./address.ts";
@@ -80,7 +81,7 @@ export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): S
 		throw usage(`--listen and --admin are both ${formatAddress(listen)}; they need different ports.`);
 	}
 	const tls = checkTls(options);
-	const maxBodyBytes = parseSize(options.maxBody);
+	const maxBodyBytes = maxBody(options.maxBody);
 	const trace = checkTrace(options);
 	return {
 		listen,
@@ -150,12 +151,10 @@ export function gatewayUrl({ listen, tls }: Pick<Serving, "listen" | "tls">): st
 	return `https://${name === undefined ? plain.host : `${name}:${listen.port}`}`;
 }
 
-/** Reads `65536`, `512KiB`, `64MiB`, `1g`: units are powers of 1024. */
-export function parseSize(text: string): number {
-	const match = /^(\d+)\s*(?:([kmg])(?:i?b)?|b)?$/i.exec(text.trim());
-	const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? ""] ?? 1;
-	const bytes = Number(match?.[1]) * unit;
-	if (match === null || bytes < 1 || bytes > 0xffffffff) {
+/** The value of --max-body. */
+export function maxBody(text: string): number {
+	const bytes = parseSize(text) ?? 0;
+	if (bytes < 1 || bytes > 0xffffffff) {
 		throw usage(`--max-body takes a size up to 4 GiB as in 64MiB or 65536, not "${text}".`);
 	}
 	return bytes;

@@ -13,6 +13,7 @@ import type {
 	UpstreamTlsIR,
 } from "./model.ts";
 import { certificateBlocks } from "./pem.ts";
+import { placement } from "./placement.ts";
 
 /** What the translation of one server needs beside its entry. */
 export interface BuildContext {
@@ -20,7 +21,7 @@ export interface BuildContext {
 	readonly expand: (template: Template) => { ok: true; value: string } | { ok: false; problem: string };
 	/** Reads a PEM file; throws with a message that names the file. */
 	readonly readFile: (path: string) => string;
-	/** Addresses of the stdio bridge's workers; empty where none runs. */
+	/** Addresses of the stdio bridge's workers, in their order; empty where none runs. */
 	readonly bridges: readonly Address[];
 	/** What is known of a server whose entry does not say its type. */
 	readonly detection: (server: AutoServer) => Detection;
@@ -122,12 +123,18 @@ function buildStdio(server: StdioServer, context: BuildContext): ServingServer {
 	if (context.bridges.length === 0) {
 		throw new Unavailable("stdio servers need the bridge: start `mcp-gateway bridge` and name it with --bridge");
 	}
+	const placed = new Set(placement(server, context.bridges.length));
 	return {
 		id: server.id,
 		state: "serving",
 		upstream: {
 			discovery: "eds",
-			endpoints: context.bridges.map((address) => ({ address, weight: 1, hostname: "bridge" })),
+			endpoints: context.bridges.map((address, index) => ({
+				address,
+				weight: 1,
+				hostname: "bridge",
+				...(!placed.has(index) && { draining: true }),
+			})),
 			loadBalancer: "round-robin",
 			connectTimeoutMs: 5000,
 			headers: [],

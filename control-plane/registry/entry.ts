@@ -18,6 +18,7 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
 	timeouts: ["connect", "request", "idle"],
 	tls: ["caFile", "serverName", "insecureSkipVerify"],
 	pool: ["mode", "max", "idleTimeout", "startTimeout"],
+	limits: ["memory", "processes", "cpuTime"],
 };
 
 const knownKeys =

@@ -111,6 +111,15 @@ export interface Pool {
 	readonly startTimeoutMs: number;
 }
 
+/** Bounds of each process of a stdio server, where the system can enforce them. */
+export interface Limits {
+	readonly memoryBytes?: number;
+	/** Processes and threads of the server's user. */
+	readonly processes?: number;
+	/** From the process's start to its end. */
+	readonly cpuTimeMs?: number;
+}
+
 export interface StdioServer {
 	readonly type: "stdio";
 	readonly id: string;
@@ -119,6 +128,10 @@ export interface StdioServer {
 	readonly env: Readonly<Record<string, Template>>;
 	readonly cwd?: Template;
 	readonly pool: Pool;
+	readonly limits?: Limits;
+	/** User and group of the processes; left out: the gateway's own. */
+	readonly uid?: number;
+	readonly gid?: number;
 	/** Keys of another tool's file that the gateway does not honour, to be shown to the person. */
 	readonly ignored?: readonly string[];
 }

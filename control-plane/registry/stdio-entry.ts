@@ -1,11 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
 /** Schema of a stdio server's entry. */
 import { z } from "zod";
-import { duration } from "./duration.ts";
+import { duration, positiveDuration } from "./duration.ts";
 import { templateProblem } from "./expand.ts";
 import { problemCheck } from "./http-entry.ts";
 import type { StdioServer } from "./model.ts";
 import { envNameProblem } from "./names.ts";
+import { memorySize } from "./size.ts";
 
 const nul = (text: string) => (text.includes("\0") ? "must not hold NUL." : undefined);
 const text = (rule: string) =>
@@ -84,6 +85,31 @@ const pool = z
 // Made once: most entries have none.
 const DEFAULT_POOL = pool.parse({});
 
+const limits = z
+	.strictObject(
+		{
+			memory: memorySize.optional().describe("Data that each process may hold, such as `512MiB`."),
+			processes: countFrom(1)
+				.optional()
+				.describe("Processes and threads that the server's user may have, all of the pool together; needs `uid`."),
+			cpuTime: positiveDuration
+				.optional()
+				.describe("CPU time that each process may use from its start to its end, in whole seconds."),
+		},
+		{ error: "must be a map such as `{memory: 512MiB, cpuTime: 10m}`." },
+	)
+	.transform(
+		({ memory, processes, cpuTime }): NonNullable<StdioServer["limits"]> => ({
+			...(memory !== undefined && { memoryBytes: memory }),
+			...(processes !== undefined && { processes }),
+			...(cpuTime !== undefined && { cpuTimeMs: cpuTime }),
+		}),
+	);
+
+// The number after the last one is that of no user.
+const ID_RULE = "must be a number from 0 to 4294967294; names are not looked up.";
+const userId = z.int({ error: ID_RULE }).min(0, { error: ID_RULE }).max(0xfffffffe, { error: ID_RULE });
+
 /** The keys of a stdio entry as the file has them. */
 export const stdioFields = z.strictObject({
 	type: z.enum(["stdio"]).optional().describe("Kind of the server; may be left out."),
@@ -102,16 +128,26 @@ export const stdioFields = z.strictObject({
 		.optional()
 		.describe("Folder in which the process runs; left out: the gateway's own."),
 	pool: pool.optional().describe("Bounds of the server's processes."),
+	limits: limits
+		.optional()
+		.describe("Bounds of each process, by `prlimit` on Linux; `status` tells which are in force."),
+	uid: userId.optional().describe("User id that the processes run as; needs a gateway that runs as root."),
+	gid: userId.optional().describe("Group id that the processes run as; left out: the number of `uid`."),
 });
 
 /** The checked keys of a stdio entry as the model has them. */
 export function toStdio(entry: Omit<z.output<typeof stdioFields>, "type">): Omit<StdioServer, "id"> {
+	// The gateway's own group would be root's.
+	const gid = entry.gid ?? entry.uid;
 	return {
 		type: "stdio",
 		command: entry.cmd ?? [entry.command ?? "", ...(entry.args ?? [])],
 		env: entry.env,
 		...(entry.cwd !== undefined && { cwd: entry.cwd }),
 		pool: entry.pool ?? DEFAULT_POOL,
+		...(entry.limits !== undefined && { limits: entry.limits }),
+		...(entry.uid !== undefined && { uid: entry.uid }),
+		...(gid !== undefined && { gid }),
 	};
 }
 

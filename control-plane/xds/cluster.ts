@@ -73,7 +73,7 @@ function discovery(server: ServingServer): Message {
 	};
 }
 
-function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint, checked: boolean): Message {
+function lbEndpoint({ address, weight, hostname, draining }: UpstreamEndpoint, checked: boolean): Message {
 	const endpoint =
 		"path" in address
 			? { address: { pipe: { path: address.path } } }
@@ -87,7 +87,7 @@ function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint, checked: bo
 					// The Host of a health check; without it that would be the cluster's name.
 					...(checked ? { health_check_config: { hostname } } : {}),
 				};
-	return { endpoint, load_balancing_weight: weight };
+	return { endpoint, load_balancing_weight: weight, ...(draining && { health_status: "DRAINING" }) };
 }
 
 function socketAddress(host: string, port: number): Message {

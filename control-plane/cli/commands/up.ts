@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { bootstrapDefaults, bootstrapYaml } from "../../../envoy/bootstrap.ts";
 import { findEnvoy, NoEnvoyError } from "../../../envoy/find.ts";
 import { type EnvoyLogLevel, envoyLogLevels } from "../../../envoy/process.ts";
+import { workerAddresses } from "../../../stdio-bridge/workers/addresses.ts";
 import { formatErrors } from "../../registry/format.ts";
+import { workerCount } from "../bridge-workers.ts";
 import { command } from "../command.ts";
 import { failure } from "../errors.ts";
 import { prepareExample } from "../example.ts";
@@ -29,6 +31,11 @@ export const up = command({
 			requiresArg: true,
 			describe: "Envoy's worker threads [default: one for each processor]",
 		},
+		"bridge-workers": {
+			type: "number",
+			requiresArg: true,
+			describe: "Processes of the bridge for stdio servers [default: one for each processor, at most 4]",
+		},
 		"envoy-log-level": {
 			requiresArg: true,
 			choices: envoyLogLevels,
@@ -52,6 +59,7 @@ export const up = command({
 	],
 	run: async (args) => {
 		const checked = checkServing(args, process.env);
+		const workers = workerCount(args.bridgeWorkers, "--bridge-workers");
 		checkAccessLog(args.accessLog);
 		const chosen = chooseRegistry(args.registry, process.cwd());
 		const [registry, faults] = readRegistry(chosen.file);
@@ -90,6 +98,7 @@ export const up = command({
 				example,
 				output,
 				run,
+				bridges: workerAddresses({ path: run.bridge }, workers),
 			});
 		} finally {
 			run.remove();

@@ -1,4 +1,4 @@
-import { BACKSLASH, CLOSE_BRACE, COMMA, JsonFault, type JsonText, MAX_DEPTH, OPEN_BRACE, QUOTE } from "./json.ts";
+import { BACKSLASH, CLOSE_BRACE, COMMA, fault, OPEN_BRACE, QUOTE, skipBlanks, skipKey, skipValue } from "./json.ts";
 
 /** A member that is looked for: the slot that its span goes to, and what is looked for within if it is an object. */
 export interface Field {
@@ -9,50 +9,45 @@ export interface Field {
 
 export type Shape = readonly Field[];
 
-/** The longest key that may be one of ours, each character of it spelled `\u0000`. */
-const MAX_RAW_KEY = 6 * 40;
-
 /** The spans of the members of one object that are looked for, by slot; -1 where there is none. */
 export class Members {
 	readonly starts: number[];
 	readonly ends: number[];
 	/** The first member that came twice: parsers differ in which of them they take. */
 	duplicate: string | undefined;
-	readonly #text: JsonText;
+	readonly #bytes: Buffer;
 
-	constructor(text: JsonText, slots: number) {
-		this.#text = text;
+	constructor(bytes: Buffer, slots: number) {
+		this.#bytes = bytes;
 		this.starts = new Array<number>(slots).fill(-1);
 		this.ends = new Array<number>(slots).fill(-1);
 	}
 
 	/** Reads the object that starts at `start`; `depth` containers are open around it. Returns the offset behind it. */
 	read(start: number, shape: Shape, depth: number): number {
-		const text = this.#text;
-		const { bytes } = text;
-		if (depth === MAX_DEPTH) throw new JsonFault(`Nested deeper than ${MAX_DEPTH}.`);
-		let at = text.skipBlanks(start + 1);
+		const bytes = this.#bytes;
+		let at = skipBlanks(bytes, start + 1);
 		if (bytes[at] === CLOSE_BRACE) return at + 1;
 		for (;;) {
 			const key = at;
-			at = text.skipKey(key);
+			at = skipKey(bytes, key);
 			const value = at;
 			const field = fieldOf(bytes, key, shape);
-			if (field === undefined) at = text.skipValue(value, depth + 1);
+			if (field === undefined) at = skipValue(bytes, value, depth + 1);
 			else if (this.starts[field.slot] !== -1) {
 				this.duplicate ??= field.name;
-				at = text.skipValue(value, depth + 1);
+				at = skipValue(bytes, value, depth + 1);
 			} else {
 				this.starts[field.slot] = value;
 				const inner = bytes[value] === OPEN_BRACE ? field.within : undefined;
-				at = inner ? this.read(value, inner, depth + 1) : text.skipValue(value, depth + 1);
+				at = inner ? this.read(value, inner, depth + 1) : skipValue(bytes, value, depth + 1);
 				this.ends[field.slot] = at;
 			}
-			at = text.skipBlanks(at);
+			at = skipBlanks(bytes, at);
 			const next = bytes[at];
 			if (next === CLOSE_BRACE) return at + 1;
-			if (next !== COMMA) text.fault(at);
-			at = text.skipBlanks(at + 1);
+			if (next !== COMMA) fault(bytes, at);
+			at = skipBlanks(bytes, at + 1);
 		}
 	}
 }
@@ -60,16 +55,12 @@ export class Members {
 /** Compares what the key says, not how: `"\u0069d"` is `id` to whoever parses it. `key` is the offset of its quote. */
 function fieldOf(bytes: Buffer, key: number, shape: Shape): Field | undefined {
 	let end = key + 1;
-	let escaped = false;
-	for (let byte = bytes[end]; byte !== QUOTE; byte = bytes[end]) {
-		if (byte === BACKSLASH) {
-			escaped = true;
-			end++;
-		}
-		end++;
-		if (end - key > MAX_RAW_KEY) return undefined;
+	let plain = true;
+	for (let byte = bytes[end]!; byte !== QUOTE; byte = bytes[end]!) {
+		if (byte === BACKSLASH || byte >= 0x80) plain = false;
+		end += byte === BACKSLASH ? 2 : 1;
 	}
-	if (escaped) {
+	if (!plain) {
 		const name: unknown = JSON.parse(bytes.toString("utf8", key, end + 1));
 		return shape.find((field) => field.name === name);
 	}

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { CLOSE_BRACKET, COMMA, JsonFault, JsonText, OPEN_BRACE, OPEN_BRACKET } from "./json.ts";
+import { CLOSE_BRACKET, COMMA, fault, JsonFault, OPEN_BRACE, OPEN_BRACKET, skipBlanks, skipValue } from "./json.ts";
 import { shape, slots, toMessage } from "./json-rpc.ts";
 import { Members } from "./members.ts";
 import type { Message, Scanned } from "./message.ts";
@@ -17,20 +17,20 @@ const MAX_BATCH = 10_000;
 export function scan(text: Buffer): Scanned {
 	if (!isUtf8(text)) return { ok: false, fault: "parse", detail: "Not JSON: the text is not UTF-8." };
 	try {
-		return scanText(new JsonText(text));
+		return scanText(text);
 	} catch (error) {
 		if (error instanceof JsonFault) return { ok: false, fault: "parse", detail: error.detail };
 		throw error;
 	}
 }
 
-function scanText(json: JsonText): Scanned {
+function scanText(bytes: Buffer): Scanned {
 	const messages: Message[] = [];
-	const start = json.skipBlanks(0);
-	const batch = json.bytes[start] === OPEN_BRACKET;
-	const { end, problem } = batch ? scanBatch(json, start, messages) : scanMessage(json, start, 0, messages);
-	const rest = json.skipBlanks(end);
-	if (rest !== json.bytes.length) json.fault(rest);
+	const start = skipBlanks(bytes, 0);
+	const batch = bytes[start] === OPEN_BRACKET;
+	const { end, problem } = batch ? scanBatch(bytes, start, messages) : scanMessage(bytes, start, 0, messages);
+	const rest = skipBlanks(bytes, end);
+	if (rest !== bytes.length) fault(bytes, rest);
 	return problem === undefined ? { ok: true, messages, batch } : { ok: false, fault: "invalid", detail: problem };
 }
 
@@ -41,31 +41,29 @@ interface Read {
 }
 
 /** Goes on after a problem, since a text that is not JSON has the other fault. */
-function scanBatch(json: JsonText, start: number, messages: Message[]): Read {
-	const { bytes } = json;
-	let end = json.skipBlanks(start + 1);
+function scanBatch(bytes: Buffer, start: number, messages: Message[]): Read {
+	let end = skipBlanks(bytes, start + 1);
 	if (bytes[end] === CLOSE_BRACKET) return { end: end + 1, problem: "A batch holds at least one message." };
 	let problem: string | undefined;
 	for (let index = 0; ; index++) {
-		if (problem !== undefined) end = json.skipValue(end, 1);
+		if (problem !== undefined) end = skipValue(bytes, end, 1);
 		else {
-			const read = scanMessage(json, end, 1, messages);
+			const read = scanMessage(bytes, end, 1, messages);
 			end = read.end;
 			if (read.problem !== undefined) problem = `[${index}]: ${read.problem}`;
 			else if (index === MAX_BATCH) problem = `A batch holds at most ${MAX_BATCH} messages.`;
 		}
-		end = json.skipBlanks(end);
+		end = skipBlanks(bytes, end);
 		if (bytes[end] === CLOSE_BRACKET) return { end: end + 1, problem };
-		if (bytes[end] !== COMMA) json.fault(end);
-		end = json.skipBlanks(end + 1);
+		if (bytes[end] !== COMMA) fault(bytes, end);
+		end = skipBlanks(bytes, end + 1);
 	}
 }
 
 /** Adds the message to `messages` if it is one. */
-function scanMessage(json: JsonText, start: number, depth: number, messages: Message[]): Read {
-	const { bytes } = json;
-	if (bytes[start] !== OPEN_BRACE) return { end: json.skipValue(start, depth), problem: "A message is an object." };
-	const members = new Members(json, slots);
+function scanMessage(bytes: Buffer, start: number, depth: number, messages: Message[]): Read {
+	if (bytes[start] !== OPEN_BRACE) return { end: skipValue(bytes, start, depth), problem: "A message is an object." };
+	const members = new Members(bytes, slots);
 	const end = members.read(start, shape, depth);
 	const whole = start === 0 && end === bytes.length;
 	const message = toMessage(whole ? bytes : bytes.subarray(start, end), start, members);

@@ -100,7 +100,7 @@ function expectAgreement(text: Buffer): Scanned {
 const odd = fc.constantFrom(
 	..."1.0 1e400 -1E-400 12345678901234567890 -0 0.10 1e+2 true false null {} [] [{}]".split(" "),
 	...['"\\u00e9"', '"é"', '"\\ud83d"', '"\\/\\b\\f\\n\\r\\t\\"\\\\"', '"\u2028\u0000x"'.replace("\0", "\\u0000")],
-	...['"é\u{1f600}"', `"${"long ".repeat(30)}"`, `"${"long ".repeat(30)}\\n${"é".repeat(40)}\\\\"`],
+	...['"é\u{1f600}"', `"${"long ".repeat(80)}"`, `"${"long ".repeat(80)}\\n${"é".repeat(200)}\\\\"`],
 );
 const goodId = fc.constantFrom("1", "0", "-7", "1.0", '"1"', '"a\\u0062"', '"é"', '"2.0"', "12345678901234567890");
 const id = fc.oneof({ weight: 8, arbitrary: goodId }, { weight: 1, arbitrary: odd });

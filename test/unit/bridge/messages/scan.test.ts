@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MAX_DEPTH } from "../../../../stdio-bridge/messages/json.ts";
+import { memberOf } from "../../../../stdio-bridge/messages/member.ts";
 import type { Message, Span } from "../../../../stdio-bridge/messages/message.ts";
 import { textOf } from "../../../../stdio-bridge/messages/rewrite.ts";
 import { scan } from "../../../../stdio-bridge/messages/scan.ts";
@@ -201,7 +202,7 @@ describe("scan refuses what is not JSON:", () => {
 			inMessage(`"${value}"`),
 		]),
 		...[0, 1, 8, 9, 10, 13, 31].flatMap((code): [string, string][] =>
-			[0, 31, 32, 33, 34, 35, 36, 500].map((at) => [
+			[0, 1, 255, 256, 257, 258, 259, 260, 500].map((at) => [
 				`the control character ${code} behind ${at} bytes of a string`,
 				inMessage(`"${"x".repeat(at)}${String.fromCharCode(code)}${"x".repeat(600)}"`),
 			]),
@@ -320,18 +321,25 @@ describe("scan refuses what is not JSON-RPC:", () => {
 	});
 });
 
-describe("a key as long as a message", () => {
-	it("is none that is looked for", () => {
+describe("a key", () => {
+	it("as long as a message is none that is looked for", () => {
 		const key = "\\u0069".repeat(1 << 18);
 		expect(good(`{${V},"method":"m","${key}":1,"id":1}`)).toMatchObject([{ kind: "request", id: "1" }]);
 	});
 
-	it("is one that is looked for if each of its characters is escaped", () => {
+	it("is one that is looked for even if each of its characters is escaped", () => {
 		const escaped = [...version.slice(1, -1)]
 			.map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
 			.join("");
 		const [message] = good(`{${V},"method":"m","params":{"_meta":{"${escaped}":"2026-07-28"}}}`);
 		expect(message).toMatchObject({ protocolVersion: "2026-07-28" });
+	});
+
+	it.each(["é", "\u{1f600}", "x".repeat(1000), 'a"\\', ""])("is found whatever it says: %j", (name) => {
+		const object = JSON.stringify({ a: 1, [name]: "here", b: 2 });
+		const found = memberOf(Buffer.from(object), { start: 0, end: Buffer.byteLength(object) }, name);
+		expect(found).toMatchObject({ twice: false });
+		expect(Buffer.from(object).toString("utf8", found?.start, found?.end)).toBe('"here"');
 	});
 });
 

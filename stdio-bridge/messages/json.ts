@@ -1,3 +1,11 @@
+/**
+ * Steps over the values of a JSON text (RFC 8259, strictly) without building any. Each function takes the offset of a
+ * token and returns the one behind it, or throws a {@link JsonFault}. The text is known to be UTF-8, and belongs to
+ * the caller, since newlines between tokens become blanks in it.
+ *
+ * Plain functions and no reads behind the end: both halve the time that small tokens take on V8.
+ */
+
 /** Containers within containers; what is deeper would break the stack of many a parser at the other end. */
 export const MAX_DEPTH = 10_000;
 
@@ -37,11 +45,7 @@ function table(bytes: Iterable<number>): Uint8Array {
 	return marks;
 }
 
-/**
- * Steps over the values of a JSON text (RFC 8259, strictly) without building any. Each function takes the offset of a
- * token and returns the one behind it, or throws a {@link JsonFault}. The text is known to be UTF-8, and belongs to
- * the caller, since newlines between tokens become blanks in it.
- */
+/** Turns newlines into blanks on its way. */
 export function skipBlanks(bytes: Buffer, start: number): number {
 	const { length } = bytes;
 	let at = start;

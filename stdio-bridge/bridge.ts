@@ -11,6 +11,7 @@ import { probeStdio } from "./probe.ts";
 import type { StopTimes } from "./processes/child.ts";
 import { type Expand, resolveCommand } from "./processes/command.ts";
 import { startGuard } from "./processes/guard.ts";
+import { describeLimits } from "./processes/limits.ts";
 import type { Session } from "./session.ts";
 import { type BridgeStatus, type Counters, counted, createCounters, mergePools, type ServerStatus } from "./status.ts";
 import { requestIdOf, sendError } from "./transports/answer.ts";
@@ -189,6 +190,6 @@ function serverStatus(pool: Pool, retired: ReadonlySet<Pool>, counters: Counters
 		max: bounds.max,
 		...(bounds.maxSessions !== undefined && { maxSessions: bounds.maxSessions }),
 		...counted(counters),
-		limits: {},
+		limits: describeLimits(pool.server),
 	};
 }

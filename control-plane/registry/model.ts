@@ -113,6 +113,7 @@ export interface Pool {
 
 /** Bounds of each process of a stdio server, where the system can enforce them. */
 export interface Limits {
+	/** Resident memory of a process and all that it started. */
 	readonly memoryBytes?: number;
 	/** Processes and threads of the server's user. */
 	readonly processes?: number;

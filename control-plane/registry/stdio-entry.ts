@@ -88,7 +88,9 @@ const DEFAULT_POOL = pool.parse({});
 const limits = z
 	.strictObject(
 		{
-			memory: memorySize.optional().describe("Data that each process may hold, such as `512MiB`."),
+			memory: memorySize
+				.optional()
+				.describe("Memory that a process and all that it started may hold, such as `512MiB`."),
 			processes: countFrom(1)
 				.optional()
 				.describe("Processes and threads that the server's user may have, all of the pool together; needs `uid`."),
@@ -128,9 +130,7 @@ export const stdioFields = z.strictObject({
 		.optional()
 		.describe("Folder in which the process runs; left out: the gateway's own."),
 	pool: pool.optional().describe("Bounds of the server's processes."),
-	limits: limits
-		.optional()
-		.describe("Bounds of each process, by `prlimit` on Linux; `status` tells which are in force."),
+	limits: limits.optional().describe("Bounds of each process, on Linux; `status` tells which are in force."),
 	uid: userId.optional().describe("User id that the processes run as; needs a gateway that runs as root."),
 	gid: userId.optional().describe("Group id that the processes run as; left out: the number of `uid`."),
 });

@@ -7,7 +7,7 @@ import { LineSplitter } from "../messages/lines.ts";
 import { type Family, markVariable } from "./family.ts";
 import type { Guard } from "./guard.ts";
 import { limited } from "./limits.ts";
-import { endGroup } from "./process-group.ts";
+import { endGroup, signalGroup } from "./process-group.ts";
 import { Stderr } from "./stderr.ts";
 
 /** How long each step of stopping a child may take; the specification names the steps, not the times. */
@@ -33,8 +33,8 @@ export interface Exit {
 	readonly code: number | null;
 	readonly signal: NodeJS.Signals | null;
 	readonly stderrTail: string;
-	/** What the process was held to. */
-	readonly limits?: Limits;
+	/** The limit that ended the process, where that is known. */
+	readonly exceeded?: "memory" | "cpuTime";
 }
 
 export interface ChildOptions {
@@ -52,6 +52,8 @@ export interface ChildOptions {
 const lastOutputMs = 250;
 /** Strays that start others while they are hunted get so many rounds. */
 const maxHunts = 5;
+/** Of a launcher such as `npx`, whose own child was ended by SIGXCPU. */
+const shellCodeOfXcpu = 128 + 24;
 const newline = Buffer.from("\n");
 
 /**
@@ -68,6 +70,7 @@ export class Child {
 	readonly #stderr: Stderr;
 	readonly #family: Family;
 	readonly #limits: Limits | undefined;
+	#overLimit = false;
 	#corked = false;
 	#drained: Promise<void> | undefined;
 	#stopping: Promise<void> | undefined;
@@ -84,7 +87,12 @@ export class Child {
 		this.pid = pid;
 		this.#limits = limits;
 		options.guard.add(pid);
-		this.#family = options.guard.families.add(pid, mark);
+		const bytes = limits?.memoryBytes;
+		this.#family = options.guard.families.add(
+			pid,
+			mark,
+			bytes === undefined ? undefined : { bytes, onOver: () => this.#overMemory() },
+		);
 		this.#stderr = new Stderr((line) => options.onStderrLine(line, pid));
 		const stdout = new LineSplitter(options.maxLineBytes, options.onLine);
 		process.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
@@ -160,6 +168,13 @@ export class Child {
 		await this.gone;
 	}
 
+	/** SIGTERM would give it time to take more. */
+	#overMemory(): void {
+		if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+		this.#overLimit = true;
+		signalGroup(this.pid, "SIGKILL");
+	}
+
 	async #watch(stdout: LineSplitter): Promise<void> {
 		const child = this.#process;
 		const outputEnded = once(child.stdout, "close").catch(() => {});
@@ -174,8 +189,9 @@ export class Child {
 		stdout.end();
 		this.#stderr.end();
 		const { exitCode: code, signalCode: signal } = child;
-		const limits = this.#limits;
-		this.#options.onEnd({ code, signal, stderrTail: this.#stderr.tail, ...(limits && { limits }) });
+		const usedUp = this.#limits?.cpuTimeMs !== undefined && (signal === "SIGXCPU" || code === shellCodeOfXcpu);
+		const exceeded = this.#overLimit ? "memory" : usedUp ? "cpuTime" : undefined;
+		this.#options.onEnd({ code, signal, stderrTail: this.#stderr.tail, ...(exceeded && { exceeded }) });
 		// Closed stdout but lives on: nothing it does can reach a client any more.
 		if (child.exitCode === null && child.signalCode === null) {
 			void this.stop();

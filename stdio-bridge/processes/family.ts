@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { eachInTurn, listProcesses, type Process, readProcess, readVariable } from "./process-table.ts";
+import { eachInTurn, listProcesses, type Process, readProcess, readVariable, residentBytes } from "./process-table.ts";
 
 /** The variable that every child gets, and hands down to what it starts. */
 export const markVariable = "MCP_GATEWAY_PROCESS";
@@ -8,6 +8,8 @@ export const markVariable = "MCP_GATEWAY_PROCESS";
 /** Looks take this share of a core at the most, however many children stop. */
 const maxShare = 0.2;
 const minPauseMs = 20;
+/** Families whose memory has a bound are looked at this often. */
+const memoryLookMs = 500;
 
 /** A child and what descends from it, wherever that has gone. */
 export interface Family {
@@ -21,8 +23,16 @@ export interface Family {
 	close(): void;
 }
 
+/** A bound of the resident memory of a family together. */
+export interface MemoryBound {
+	readonly bytes: number;
+	/** The family has been seen over it, maybe not for the first time. */
+	onOver(): void;
+}
+
 interface Member {
 	readonly pid: number;
+	readonly memory: MemoryBound | undefined;
 	/** Sessions that the family opened, with the start of their leaders: a number may be given away once all is gone. */
 	sessions: Map<number, number | undefined>;
 }
@@ -39,6 +49,7 @@ export class Families {
 	#count = 0;
 	#next: Promise<Strays> | undefined;
 	#pause: Promise<unknown> = Promise.resolve();
+	#watching = false;
 
 	/** The mark of a child that is about to start. */
 	nextMark(): string {
@@ -46,13 +57,25 @@ export class Families {
 		return `${this.prefix}.${this.#count}`;
 	}
 
-	add(pid: number, mark: string): Family {
-		const member: Member = { pid, sessions: new Map([[pid, readProcess(pid)?.startTicks]]) };
+	add(pid: number, mark: string, memory?: MemoryBound): Family {
+		const member: Member = { pid, memory, sessions: new Map([[pid, readProcess(pid)?.startTicks]]) };
 		this.#members.set(mark, member);
+		if (memory) this.#watchMemory();
 		return {
 			strays: async () => [...((await this.#look()).get(member) ?? [])],
 			close: () => void this.#members.delete(mark),
 		};
+	}
+
+	/** Until no family has a bound any more. */
+	#watchMemory(): void {
+		if (this.#watching) return;
+		this.#watching = true;
+		setTimeout(async () => {
+			await this.#look();
+			this.#watching = false;
+			if ([...this.#members.values()].some(({ memory }) => memory)) this.#watchMemory();
+		}, memoryLookMs).unref();
 	}
 
 	/** One pass over all processes for all who ask before it begins. */
@@ -123,6 +146,15 @@ export class Families {
 				member.sessions.set(session, living.get(session)?.startTicks);
 			if (group !== member.pid) strays.get(member)?.add(group);
 		}
+		checkMemory(owners);
 		return strays;
 	}
+}
+
+function checkMemory(owners: ReadonlyMap<Process, Member>): void {
+	const used = new Map<MemoryBound, number>();
+	for (const [{ pid }, { memory }] of owners) {
+		if (memory) used.set(memory, (used.get(memory) ?? 0) + residentBytes(pid));
+	}
+	for (const [memory, bytes] of used) if (bytes > memory.bytes) memory.onOver();
 }

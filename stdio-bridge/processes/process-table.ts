@@ -59,6 +59,12 @@ export function readProcess(pid: number): Process | undefined {
 	};
 }
 
+/** Memory of a process that is not swapped out, what it shares with others included. */
+export function residentBytes(pid: number): number {
+	const [, kilobytes] = /^VmRSS:\s*(\d+) kB$/m.exec(read(`/proc/${pid}/status`).toString("latin1")) ?? [];
+	return Number(kilobytes ?? 0) * 1024;
+}
+
 /**
  * The value of a variable in the environment that a process was started with. Undefined too where it may not be read:
  * of other users' processes, and of those that changed their user.

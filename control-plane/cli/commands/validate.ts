@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { formatErrors } from "../../registry/format.ts";
+import { stdioPart } from "../../registry/model.ts";
 import { command } from "../command.ts";
 import { readRegistry, readRegistryText } from "../registry-file.ts";
 
@@ -21,6 +22,13 @@ export const validate = command({
 		}
 		const count = registry.servers.size;
 		process.stdout.write(`${file}: ${count === 1 ? "1 server" : `${count} servers`}, no error\n`);
+		const { describeLimits } = await import("../../../stdio-bridge/processes/limits.ts");
+		for (const [id, server] of registry.servers) {
+			for (const [name, how] of Object.entries(describeLimits(stdioPart(server) ?? {}))) {
+				if (!how.startsWith("none: ")) continue;
+				process.stdout.write(`${id}: \`limits.${name}\` would not be enforced on this machine: ${how.slice(6)}.\n`);
+			}
+		}
 		return 0;
 	},
 });

@@ -85,6 +85,14 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 
 	test("validate", async () => {
 		expect(await call("validate", good)).toMatchObject({ code: 0, stdout: `${good}: 1 server, no error\n` });
+		const limited = join(folder, "limited.yaml");
+		writeFileSync(limited, "a: {cmd: [x], limits: {processes: 4}}\n");
+		expect(await call("validate", limited)).toMatchObject({
+			code: 0,
+			stdout: expect.stringMatching(
+				/1 server, no error\na: `limits\.processes` would not be enforced .* needs a `uid`/,
+			),
+		});
 		const faulty = await call("validate", bad);
 		expect(faulty.code).toBe(1);
 		expect(faulty.stdout).toMatch(/bad\.yaml:2:3: .*endpoint/);

@@ -222,6 +222,10 @@ describe("scan refuses what is not JSON:", () => {
 			`{${V},"method":"m","params":${open.repeat(depth - 1)}${close.repeat(depth - 1)}}`;
 		expect(good(nested(MAX_DEPTH))).toHaveLength(1);
 		expect(bad(nested(MAX_DEPTH + 1))).toBe("parse: Nested deeper than 10000.");
+		const within = (depth: number) =>
+			`{${V},"method":"m","params":{"_meta":{"a":${"[".repeat(depth - 3)}${"]".repeat(depth - 3)}}}}`;
+		expect(good(within(MAX_DEPTH))).toHaveLength(1);
+		expect(bad(within(MAX_DEPTH + 1))).toBe("parse: Nested deeper than 10000.");
 		expect(bad(nested(1_000_000))).toBe("parse: Nested deeper than 10000.");
 		expect(bad(`{${V},"method":"m","x":${'{"a":'.repeat(MAX_DEPTH)}0${"}".repeat(MAX_DEPTH)}}`)).toMatch(/deeper/);
 		expect(bad("[".repeat(MAX_DEPTH + 1))).toMatch(/deeper/);

@@ -1,6 +1,7 @@
 import { request } from "../messages/compose.ts";
-import { scan } from "../messages/scan.ts";
+import { ask } from "../pool/ask.ts";
 import type { Seat } from "../pool/contract.ts";
+import { readMessage } from "../pool/handshake.ts";
 import { firstStateless } from "./request-headers.ts";
 
 /** A server that does not answer must not keep its callers. */
@@ -18,29 +19,9 @@ export async function askServer(
 		"io.modelcontextprotocol/clientInfo": { name: "mcp-gateway", version: "1" },
 		"io.modelcontextprotocol/clientCapabilities": {},
 	};
-	const scanned = scan(request('"mcp-gateway"', method, JSON.stringify({ ...params, _meta })));
-	const message = scanned.ok ? scanned.messages[0] : undefined;
-	if (message === undefined) throw new TypeError("not a request");
-	const answer = await new Promise<Buffer | undefined>((resolve) => {
-		const settle = (bytes?: Buffer) => {
-			clearTimeout(timer);
-			signal.removeEventListener("abort", giveUp);
-			resolve(bytes);
-		};
-		const giveUp = () => {
-			call.cancel();
-			settle();
-		};
-		const timer = setTimeout(giveUp, patienceMs);
-		signal.addEventListener("abort", giveUp, { once: true });
-		const call = seat.call(message, {
-			onMessage() {},
-			onAnswer: (bytes, errorCode) => settle(errorCode === undefined ? bytes : undefined),
-			onFailure: () => settle(),
-			onCancelled: () => settle(),
-		});
-	});
-	if (answer === undefined) return undefined;
-	const { result } = JSON.parse(answer.toString()) as { result?: unknown };
+	const message = readMessage(request('"mcp-gateway"', method, JSON.stringify({ ...params, _meta })));
+	const asked = await ask(seat, message, patienceMs, signal);
+	if (!asked.ok || asked.errorCode !== undefined) return undefined;
+	const { result } = JSON.parse(asked.answer.toString()) as { result?: unknown };
 	return typeof result === "object" && result !== null ? { ...result } : undefined;
 }

@@ -1,15 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type ErrorContext, errorBody, type Reason, type RequestId } from "../../control-plane/errors/catalogue.ts";
+import type { Reason } from "../../control-plane/errors/catalogue.ts";
+import { errorResponse } from "../messages/compose.ts";
 import type { Message } from "../messages/message.ts";
-import { jsonOf } from "../messages/rewrite.ts";
+import { textOf } from "../messages/rewrite.ts";
 import type { CallListener, ProcessPool, Seat, SeatListener } from "../pool/contract.ts";
-import { sendError, sendJson } from "./answer.ts";
+import { type AnswerContext, errorMessage, sendBytes, sendError } from "./answer.ts";
 import { askServer } from "./ask-server.ts";
 import { calledTool, firstStateless, headerOf, type RequestFault, requestFault, wantsLogs } from "./request-headers.ts";
 import { ToolHeaders } from "./tool-headers.ts";
-
-/** Who asked, for errors. */
-export type StatelessContext = Pick<ErrorContext, "server" | "requestId">;
 
 /** Keeps intermediaries and clients from taking a quiet stream for a dead one. */
 const keepAliveMs = 15_000;
@@ -27,12 +25,10 @@ export async function handleStateless(
 	response: ServerResponse,
 	pool: ProcessPool,
 	message: Message,
-	context: StatelessContext,
+	context: AnswerContext,
 ): Promise<void> {
-	const { headers } = request;
-	const id = message.id && (jsonOf(message, message.id) as RequestId);
-	const known: ErrorContext = { ...context, id: id ?? null };
-	const fault = requestFault(message, headers);
+	const known: AnswerContext = { ...context, idText: message.id && textOf(message, message.id) };
+	const fault = requestFault(message, request.headers);
 	if (fault) return refuse(response, fault, known);
 	// Over HTTP a client cancels by closing the connection; an id here would be of another POST, maybe of another client.
 	if (message.method === "notifications/cancelled") return accept(response);
@@ -89,9 +85,8 @@ async function toolFault(
 	return known.fault(tool, message, headers, seat, signal);
 }
 
-function refuse(response: ServerResponse, fault: RequestFault, { id }: ErrorContext): void {
-	const { code, message, data } = fault;
-	sendJson(response, 400, { jsonrpc: "2.0", id, error: { code, message, data } });
+function refuse(response: ServerResponse, fault: RequestFault, { idText = "null" }: AnswerContext): void {
+	sendBytes(response, 400, errorResponse(idText, fault.code, fault.message, fault.data));
 }
 
 function accept(response: ServerResponse): void {
@@ -106,11 +101,11 @@ class Answer implements CallListener {
 	/** Undefined until there is one. */
 	seat: Seat | undefined;
 	readonly #response: ServerResponse;
-	readonly #context: ErrorContext;
+	readonly #context: AnswerContext;
 	#keepAlive: NodeJS.Timeout | undefined;
 	#slow = false;
 
-	constructor(request: Message, response: ServerResponse, context: ErrorContext) {
+	constructor(request: Message, response: ServerResponse, context: AnswerContext) {
 		this.#response = response;
 		this.#context = context;
 		const logs = wantsLogs(request);
@@ -132,17 +127,14 @@ class Answer implements CallListener {
 	onAnswer(bytes: Buffer, errorCode: number | undefined): void {
 		if (this.#response.destroyed) return;
 		if (this.#response.headersSent) this.#end(bytes);
-		else {
-			const headers = { "content-type": "application/json", "content-length": bytes.length };
-			this.#response.writeHead(statusOf(errorCode), headers).end(bytes);
-		}
+		else sendBytes(this.#response, statusOf(errorCode), bytes);
 	}
 
 	onFailure(reason: Reason, detail: string | undefined): void {
 		// There is no session that could be lost.
 		const why = reason === "session_lost" ? "server_unavailable" : reason;
 		const context = { ...this.#context, detail };
-		if (this.#response.headersSent) this.#end(Buffer.from(JSON.stringify(errorBody(why, context))));
+		if (this.#response.headersSent) this.#end(errorMessage(why, context));
 		else sendError(this.#response, why, context);
 	}
 

@@ -50,6 +50,8 @@ export class Families {
 	#next: Promise<Strays> | undefined;
 	#pause: Promise<unknown> = Promise.resolve();
 	#watching = false;
+	/** Processes without a mark, by their start: none of them gets one, since what a child starts begins with its mark. */
+	#strangers = new Map<number, number>();
 
 	/** The mark of a child that is about to start. */
 	nextMark(): string {
@@ -130,10 +132,15 @@ export class Families {
 			}
 		};
 		takeRelated();
+		const strangers = new Map<number, number>();
 		await eachInTurn([...left], (one) => {
-			const member = this.#members.get(readVariable(one.pid, markVariable) ?? "");
+			const { pid, startTicks } = one;
+			const mark = this.#strangers.get(pid) === startTicks ? "" : readVariable(pid, markVariable);
+			if (mark === "") strangers.set(pid, startTicks);
+			const member = mark && this.#members.get(mark);
 			if (member) take(one, member);
 		});
+		this.#strangers = strangers;
 		takeRelated();
 
 		const strays = new Map<Member, Set<number>>();

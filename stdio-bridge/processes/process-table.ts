@@ -66,18 +66,19 @@ export function residentBytes(pid: number): number {
 }
 
 /**
- * The value of a variable in the environment that a process was started with. Undefined too where it may not be read:
- * of other users' processes, and of those that changed their user.
+ * The value of a variable in the environment that a process was started with, "" when it is not in there. Undefined
+ * where that cannot be read: of other users' processes, of those that changed their user, and amid an `exec`.
  */
 export function readVariable(pid: number, name: string): string | undefined {
 	const environ = read(`/proc/${pid}/environ`);
+	if (environ.length === 0) return undefined;
 	const key = `${name}=`;
 	for (let at = environ.indexOf(key); at !== -1; at = environ.indexOf(key, at + 1)) {
 		if (at > 0 && environ[at - 1] !== 0) continue;
 		const end = environ.indexOf(0, at);
 		return environ.toString("latin1", at + key.length, end === -1 ? environ.length : end);
 	}
-	return undefined;
+	return "";
 }
 
 /** What a file holds, until the next read; nothing where it is gone or not ours to read. */

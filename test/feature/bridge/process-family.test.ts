@@ -12,7 +12,11 @@ import { alive, folder, pidsIn, until } from "./setup.ts";
 const kinds = ["plain", "stubborn", "cleared", "daemon", "successor"];
 
 async function pidFile(): Promise<string> {
-	return join(await folder(), "pids");
+	const file = join(await folder(), "pids");
+	onTestFinished(async () => {
+		for (const pid of await pidsIn(file, 0)) if (await alive(pid)) process.kill(pid, "SIGKILL");
+	});
+	return file;
 }
 
 const strays = (file: string, ...which: readonly string[]) => [process.execPath, fixture("strays"), file, ...which];

@@ -155,22 +155,26 @@ export class Child {
 		return this.#stopping;
 	}
 
+	get #running(): boolean {
+		return this.#process.exitCode === null && this.#process.signalCode === null;
+	}
+
 	async #stop(): Promise<void> {
 		const { stdinMs, termMs } = this.#options.stop;
-		// While parents live, as far as they do: see there.
-		await this.#family.strays();
+		// Those without a mark can be found while their parents live.
+		if (this.#running) await this.#family.strays();
 		this.#process.stdin.end();
 		this.resume();
 		const ended = new AbortController();
 		await Promise.race([this.gone, sleep(stdinMs, undefined, { signal: ended.signal }).catch(() => {})]);
 		ended.abort();
-		if (this.#process.exitCode === null && this.#process.signalCode === null) await endGroup(this.pid, termMs);
+		if (this.#running) await endGroup(this.pid, termMs);
 		await this.gone;
 	}
 
 	/** SIGTERM would give it time to take more. */
 	#overMemory(): void {
-		if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+		if (!this.#running) return;
 		this.#overLimit = true;
 		signalGroup(this.pid, "SIGKILL");
 	}
@@ -193,7 +197,7 @@ export class Child {
 		const exceeded = this.#overLimit ? "memory" : usedUp ? "cpuTime" : undefined;
 		this.#options.onEnd({ code, signal, stderrTail: this.#stderr.tail, ...(exceeded && { exceeded }) });
 		// Closed stdout but lives on: nothing it does can reach a client any more.
-		if (child.exitCode === null && child.signalCode === null) {
+		if (this.#running) {
 			void this.stop();
 			await exited;
 		}

@@ -31,4 +31,17 @@ describe("the command of a server", () => {
 	it("passes no exported shell function on", () => {
 		expect(safeBase({ PATH: "() { :; }", HOME: "/h", npm_config_x: "1" })).toEqual({ HOME: "/h" });
 	});
+
+	it("has its limits and its user, and no variable that tells of the gateway's user", async () => {
+		const limits = { processes: 3 };
+		const other = (process.getuid?.() ?? 0) + 1;
+		const expand = (template: string) => ({ ok: true as const, value: template });
+		const env = { PATH: "/bin", HOME: "/root", USER: "root", LOGNAME: "root", SHELL: "/bin/sh", LANG: "C" };
+		const resolved = await resolveCommand({ ...server, env: {}, limits, uid: other, gid: 7 }, expand, env);
+		expect(resolved).toMatchObject({
+			command: { limits, uid: other, gid: 7, env: { PATH: "/bin", LANG: "C" } },
+		});
+		expect(Object.keys(resolved.ok ? resolved.command.env : {}).sort()).toEqual(["LANG", "PATH"]);
+		expect(safeBase(env, process.getuid?.())).toEqual(env);
+	});
 });

@@ -33,6 +33,12 @@ export const catalogue = {
 		code: -32071,
 		message: "This request needs the Mcp-Session-Id header that the answer to `initialize` carried.",
 	},
+	events_lost: {
+		status: 400,
+		code: -32095,
+		message:
+			"The events after this Last-Event-ID are not kept any more. The session goes on: open its stream again without Last-Event-ID.",
+	},
 	server_unavailable: {
 		status: 503,
 		code: -32072,

@@ -1,20 +1,22 @@
 import { createServer } from "node:http";
 import { isDeepStrictEqual } from "node:util";
-import { stdioPart } from "../control-plane/registry/model.ts";
+import { share } from "../control-plane/ir/placement.ts";
+import { type StdioServer, stdioPart } from "../control-plane/registry/model.ts";
 import type { RegistrySource, SourceState } from "../control-plane/sources/registry-source.ts";
-import { handle } from "./handler.ts";
 import { type Listen, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import type { OpenSlots } from "./pool/contract.ts";
-import { Pool } from "./pool.ts";
+import { Pool } from "./pool/pool.ts";
+import { LocalSlots } from "./pool/slots.ts";
+import { slotsKey } from "./pool/slots-key.ts";
 import { probeStdio } from "./probe.ts";
 import type { StopTimes } from "./processes/child.ts";
 import { type Expand, resolveCommand } from "./processes/command.ts";
 import { startGuard } from "./processes/guard.ts";
 import { describeLimits } from "./processes/limits.ts";
-import type { Session } from "./session.ts";
 import { type BridgeStatus, type Counters, counted, createCounters, mergePools, type ServerStatus } from "./status.ts";
 import { requestIdOf, sendError } from "./transports/answer.ts";
+import { type HandlerDeps, handle } from "./transports/http.ts";
 
 export interface BridgeOptions {
 	readonly source: RegistrySource;
@@ -63,11 +65,26 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	const pools = new Map<string, Pool>();
 	const retired = new Set<Pool>();
 	const counters = new Map<string, Counters>();
-	const sessions = new Map<string, Session>();
 	const guard = startGuard(log);
 	const probesEnd = new AbortController();
+	const openSlots: OpenSlots = options.slots ?? ((_key, bounds) => new LocalSlots(bounds));
 	let loaded = false;
 	let closing: Promise<void> | undefined;
+
+	const poolOf = (server: StdioServer, own: Counters) => {
+		const { min, max, maxSessions, maxQueue, queueTimeoutMs } = server.pool;
+		const sessions = maxSessions === undefined ? undefined : { max: maxSessions, maxQueue: 0, queueTimeoutMs: 0 };
+		return new Pool(server, {
+			log,
+			expand,
+			env,
+			child: { stop, guard, maxLineBytes: maxBodyBytes },
+			counters: own,
+			processSlots: openSlots(slotsKey(server, "processes"), { max, maxQueue, queueTimeoutMs }),
+			...(sessions && { sessionSlots: openSlots(slotsKey(server, "sessions"), sessions) }),
+			min: share(min, server, worker),
+		});
+	};
 
 	const retire = (pool: Pool, when: "quiet" | "grace") => {
 		retired.add(pool);
@@ -94,9 +111,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 			if (server === undefined || pools.has(id)) continue;
 			const own = counters.get(id) ?? createCounters();
 			counters.set(id, own);
-			const onSessionEnd = (session: Session) => void sessions.delete(session.id);
-			const deps = { log, expand, env, guard, stop, maxMessageBytes: maxBodyBytes, counters: own, onSessionEnd };
-			pools.set(id, new Pool(server, deps));
+			pools.set(id, poolOf(server, own));
 		}
 	};
 
@@ -137,14 +152,13 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	server.keepAliveTimeout = 0;
 	// Node counts this until the last byte of the body, which a slow client may take long for.
 	server.requestTimeout = 0;
-	const handlerDeps = {
+	const handlerDeps: HandlerDeps = {
 		log,
 		maxBodyBytes,
 		serving: () => loaded && !closing,
-		pool: (id: string) => pools.get(id),
-		session: (id: string) => sessions.get(id),
-		keep: (session: Session) => void sessions.set(session.id, session),
-		worker,
+		pool: (id) => pools.get(id),
+		sessions: new Map(),
+		worker: worker.index,
 		peer: options.peer ?? (() => undefined),
 		status,
 		probe,

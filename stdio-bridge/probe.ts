@@ -9,7 +9,7 @@ import {
 	type Question,
 	readAnswer,
 } from "../control-plane/detection/messages.ts";
-import { isObject } from "./message.ts";
+import { isObject } from "./messages/is-object.ts";
 import { type ChildCommand, type Exit, type StopTimes, startChild } from "./processes/child.ts";
 import { describeExit } from "./processes/exit.ts";
 import type { Guard } from "./processes/guard.ts";

@@ -1,5 +1,5 @@
 /** The messages by which a server is asked what it speaks, and what its answers mean. Used over HTTP and stdio alike. */
-import { isObject } from "../../stdio-bridge/message.ts";
+import { isObject } from "../../stdio-bridge/messages/is-object.ts";
 import type { Finding } from "./finding.ts";
 
 /** The first revision without sessions, and the newest that has `initialize`. */

@@ -146,9 +146,11 @@ export class Pool implements ProcessPool {
 				return { ok: true, seat, answer: asked.answer };
 			}
 		}
+		// Before the seat is left, since that stops the process, which then can fail no more.
+		const failure = asked.ok ? undefined : this.#notAnswered(started.process, asked, "initialize");
 		seat.leave();
-		if (!asked.ok) return this.#notAnswered(started.process, asked, "initialize");
-		if (asked.errorCode === undefined) return unavailable;
+		if (failure !== undefined) return failure;
+		if (!asked.ok || asked.errorCode === undefined) return unavailable;
 		return { ok: "refused", answer: asked.answer, errorCode: asked.errorCode };
 	}
 

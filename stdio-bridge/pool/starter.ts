@@ -76,7 +76,8 @@ export class Starter {
 
 	/** Ends a process; its slot is free once it is gone. */
 	stop(connection: Connection, reason?: Reason, detail?: string): Promise<void> {
-		if (this.#processes.has(connection)) this.#processes.set(connection, "stopping");
+		// One that ended by itself is still to be counted as such.
+		if (this.#processes.has(connection) && !connection.ended) this.#processes.set(connection, "stopping");
 		return connection.stop(reason, detail);
 	}
 

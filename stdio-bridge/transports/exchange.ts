@@ -105,9 +105,8 @@ export class Exchange {
 
 	#answer(index: number, bytes: Buffer, status: number): void {
 		this.#status = Math.min(this.#status ?? status, status);
-		if (this.#stream === undefined) return this.#over(index, bytes);
-		if (!this.#lost) this.#stream.send(bytes, true);
-		this.#over(index, null);
+		if (this.#stream !== undefined && !this.#lost) this.#stream.send(bytes, true);
+		this.#over(index, this.#stream === undefined ? bytes : null);
 	}
 
 	/** @param answer What is to be sent. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { StdioServer } from "../../control-plane/registry/model.ts";
 import type { ProbeResult } from "../../control-plane/detection/finding.ts";
+import type { StdioServer } from "../../control-plane/registry/model.ts";
 import type { Listen } from "../listen.ts";
 import type { Log } from "../log.ts";
 import type { ProcessPool } from "../pool/contract.ts";

@@ -1,3 +1,4 @@
+import { isObject } from "../messages/is-object.ts";
 import type { Message } from "../messages/message.ts";
 import { jsonOf } from "../messages/rewrite.ts";
 
@@ -13,8 +14,4 @@ export function initializeFault(message: Message): string | undefined {
 export function revisionOf(answer: Buffer): string {
 	const { result } = JSON.parse(answer.toString()) as { result?: { protocolVersion?: unknown } };
 	return typeof result?.protocolVersion === "string" ? result.protocolVersion : "";
-}
-
-function isObject(value: unknown): boolean {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

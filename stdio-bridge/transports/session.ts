@@ -1,8 +1,6 @@
 import type { ServerResponse } from "node:http";
-import type { Reason } from "../../control-plane/errors/catalogue.ts";
 import type { Log } from "../log.ts";
 import type { Message } from "../messages/message.ts";
-import { textOf } from "../messages/rewrite.ts";
 import type { Seat, SeatListener } from "../pool/contract.ts";
 import { LineLimit } from "../processes/rate-limit.ts";
 import type { AnswerContext } from "./answer.ts";
@@ -67,7 +65,9 @@ export class Session implements SeatListener {
 		this.server = server;
 		this.#options = options;
 		const fields = () => ({ server, pid: this.#seat?.pid });
-		this.#lost = new LineLimit(10, (count) => log.warn({ ...fields(), count }, "more messages to a client were dropped"));
+		this.#lost = new LineLimit(10, (count) =>
+			log.warn({ ...fields(), count }, "more messages to a client were dropped"),
+		);
 		const lose = () => {
 			if (this.#lost.pass()) log.warn(fields(), "the client has no stream open; its oldest message was dropped");
 		};

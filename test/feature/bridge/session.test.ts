@@ -74,15 +74,16 @@ describe("sessions of the bridge", () => {
 	});
 
 	it("caps sessions at pool.max, and processes that are still stopping count", async () => {
-		const { open, post, url, bridge } = await bridgeWith([stdio("s", "raw", ["stubborn"], { pool: { max: 1 } })]);
+		const pool = { max: 1, queueTimeoutMs: 50 };
+		const { open, post, url, bridge } = await bridgeWith([stdio("s", "raw", ["stubborn"], { pool })]);
 		const session = await open("s");
 		expect(await post("/s", initialize)).toMatchObject({
 			status: 503,
-			body: { id: 0, error: { data: { reason: "too_many_sessions" } } },
+			body: { id: 0, error: { data: { reason: "pool_busy" } } },
 		});
 		const [first] = bridge.status().servers["s"]?.processes ?? [];
 		await fetch(url("/s"), { method: "DELETE", headers: { "mcp-session-id": session } });
-		await open("s");
+		await until(async () => (await post("/s", initialize)).status === 200, "a place for the next session");
 		expect(await alive(first?.pid ?? 0)).toBe(false);
 	});
 

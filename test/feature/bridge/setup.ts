@@ -100,8 +100,8 @@ export interface TestBridge {
 	readonly url: (path: string) => string;
 	/** POSTs a message; `body` is parsed JSON, or the messages of the SSE stream once it has ended. */
 	post(path: string, message: unknown, session?: string, headers?: Record<string, string>): Promise<Answer>;
-	/** Opens a session on `/<id>` and returns its id. */
-	open(id: string): Promise<string>;
+	/** Opens a session on `/<id>`, of 2025-11-25 or another revision, and returns its id. */
+	open(id: string, revision?: string): Promise<string>;
 	client(id: string, options?: ClientOptions, prepare?: (client: Client) => void): Promise<TestClient>;
 }
 
@@ -160,8 +160,9 @@ export async function bridgeWith(
 		});
 		return toAnswer(response);
 	};
-	const open = async (id: string) => {
-		const { headers, status, messages } = await post(`/${id}`, initialize);
+	const open = async (id: string, protocolVersion = "2025-11-25") => {
+		const params = { ...initialize.params, protocolVersion };
+		const { headers, status, messages } = await post(`/${id}`, { ...initialize, params });
 		const session = headers.get("mcp-session-id");
 		if (session === null) throw new Error(`no session: ${status} ${JSON.stringify(messages)}`);
 		return session;
@@ -188,8 +189,8 @@ export async function bridgeWith(
 export async function toAnswer(response: Response): Promise<Answer> {
 	const text = await response.text();
 	const sse = response.headers.get("content-type")?.startsWith("text/event-stream");
-	const datas = sse ? [...text.matchAll(/^data: (.+)$/gm)].map(([, data]) => data ?? "") : text === "" ? [] : [text];
-	const messages = datas.map((data): Body => JSON.parse(data));
+	const datas = sse ? [...text.matchAll(/^data: (\S.*)$/gm)].map(([, data]) => data ?? "") : text === "" ? [] : [text];
+	const messages = datas.flatMap((data): Body | Body[] => JSON.parse(data));
 	return { status: response.status, headers: response.headers, messages, body: messages.at(-1) ?? {} };
 }
 

@@ -37,6 +37,10 @@ const replica = z
 				"`unhealthy`: fails its active check; `ejected`: connections to it failed; `unchecked`: its first check is under way.",
 			),
 		reason: z.string().exactOptional().describe("Why it is not healthy."),
+		standby: z
+			.literal(true)
+			.exactOptional()
+			.describe("Gets new sessions only while none of the others can be reached: of a stdio server's workers."),
 		active: z.int().min(0).describe("Requests under way."),
 		requests: z.int().min(0).describe("Requests so far, checks not counted."),
 	})

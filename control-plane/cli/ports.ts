@@ -1,6 +1,6 @@
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { formatAddress, type TcpAddress } from "./address.ts";
+import { type Address, formatAddress, type TcpAddress } from "./address.ts";
 import { failure } from "./errors.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function claimPort(address: TcpAddress, option: string, other?: num
 }
 
 /** Resolves once something accepts connections at the address; rejects when the signal fires. */
-export async function waitForListener(address: TcpAddress, signal: AbortSignal): Promise<void> {
+export async function waitForListener(address: Address, signal: AbortSignal): Promise<void> {
 	for (;;) {
 		signal.throwIfAborted();
 		if (await accepts(address)) return;
@@ -48,14 +48,17 @@ function bindOnce(address: TcpAddress): Promise<number> {
 	});
 }
 
-function accepts(address: TcpAddress): Promise<boolean> {
-	const host = address.host === "0.0.0.0" ? "127.0.0.1" : address.host === "::" ? "::1" : address.host;
+function accepts(address: Address): Promise<boolean> {
 	return new Promise((resolve) => {
-		const socket = connect({ host, port: address.port });
+		const socket = connect("path" in address ? address : { host: reachable(address.host), port: address.port });
 		socket.once("connect", () => {
 			socket.destroy();
 			resolve(true);
 		});
 		socket.once("error", () => resolve(false));
 	});
+}
+
+function reachable(host: string): string {
+	return host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
 }

@@ -59,7 +59,8 @@ export async function runGateway(deps: GatewayDeps): Promise<number> {
 
 	const served = async (servers: readonly string[]) => {
 		if (ready) return log.info({ event: "control-plane-back" }, "the control plane is back");
-		const waitFor = [serving.listen, ...(example?.addresses ?? [])];
+		// Envoy would take a bridge that does not listen yet for a dead one, and leave it alone for a while.
+		const waitFor = [serving.listen, ...deps.bridges, ...(example?.addresses ?? [])];
 		await Promise.all(waitFor.map((address) => waitForListener(address, abort.signal)));
 		if (ready || abort.signal.aborted) return;
 		ready = true;

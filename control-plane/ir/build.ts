@@ -133,7 +133,7 @@ function buildStdio(server: StdioServer, context: BuildContext): ServingServer {
 				address,
 				weight: 1,
 				hostname: "bridge",
-				...(!placed.has(index) && { draining: true }),
+				...(!placed.has(index) && { standby: true }),
 			})),
 			loadBalancer: "round-robin",
 			connectTimeoutMs: 5000,

@@ -13,8 +13,8 @@ export interface UpstreamEndpoint {
 	readonly weight: number;
 	/** Host as the URL wrote it, with its port if that is not the scheme's; the Host header where it is rewritten. */
 	readonly hostname: string;
-	/** Serves the sessions that it has and gets no new ones. */
-	readonly draining?: true;
+	/** Serves the sessions that it has, and gets new ones only while none of the others can be reached. */
+	readonly standby?: true;
 }
 
 export interface UpstreamTlsIR {

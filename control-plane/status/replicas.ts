@@ -14,6 +14,8 @@ export interface Replica {
 	readonly health: "healthy" | "unhealthy" | "ejected" | "unchecked" | "draining";
 	/** Why it is not healthy. */
 	readonly reason?: string;
+	/** Gets new sessions only while none of the others can be reached. */
+	readonly standby?: true;
 	/** Requests under way. */
 	readonly active: number;
 	/** Requests so far, checks not counted. */
@@ -45,6 +47,7 @@ const hostStatus = z.object({
 			eds_health_status: z.string().optional(),
 		})
 		.optional(),
+	priority: z.number().optional(),
 	stats: z
 		.array(z.object({ name: z.string().optional(), value: z.union([z.string(), z.number()]).optional() }))
 		.optional(),
@@ -87,12 +90,13 @@ export async function readHealth(envoyAdmin: Address): Promise<ReadonlyMap<strin
 	return found;
 }
 
-function toReplica({ address, health_status, stats }: z.infer<typeof hostStatus>): Replica {
+function toReplica({ address, health_status, priority = 0, stats }: z.infer<typeof hostStatus>): Replica {
 	const socket = address.socket_address;
 	const stat = (wanted: string) => Number(stats?.find(({ name }) => name === wanted)?.value ?? 0);
 	return {
 		address: socket === undefined ? `unix:${address.pipe?.path ?? ""}` : hostPort(socket.address, socket.port_value),
 		...health(health_status),
+		...(priority > 0 && { standby: true as const }),
 		active: stat("rq_active"),
 		requests: stat("rq_total"),
 	};

@@ -163,26 +163,22 @@ function serverStatus(
 	const base = { id: server.id, type: server.type, ...(detected === undefined ? {} : { detected }) };
 	if (problem !== undefined) return { ...base, state, problem };
 	if (refusal !== undefined) return { ...base, state: "refused", problem: refusal };
-	const isStdio = (detected?.transport ?? server.type) === "stdio";
-	const pool = isStdio ? pools.get(server.id) : undefined;
+	const pool = (detected?.transport ?? server.type) === "stdio" ? pools.get(server.id) : undefined;
 	const served = {
 		...base,
 		state,
-		...shownHealth(health?.get(server.id), isStdio),
+		...shownHealth(health?.get(server.id)),
 		...(pool === undefined ? {} : { pool }),
 	};
 	const why = failing(served.endpoints) ?? (pool && poolProblem(pool));
 	return why === undefined ? served : { ...served, state: "failing", problem: why };
 }
 
-/** Of a stdio server, the workers that have no new sessions for it are left out. */
 function shownHealth(
 	health: Health | undefined,
-	isStdio: boolean,
 ): Pick<ServerStatus, "endpoints" | "ejections" | "checks" | "failedChecks"> {
 	if (health === undefined) return {};
-	const { ejections, checks, failedChecks } = health;
-	const replicas = health.replicas.filter((replica) => !isStdio || replica.health !== "draining");
+	const { replicas, ejections, checks, failedChecks } = health;
 	return { endpoints: replicas, ejections, ...(checks === 0 ? {} : { checks, failedChecks }) };
 }
 

@@ -51,9 +51,15 @@ export function cluster(server: ServingServer): Message {
 /** The ClusterLoadAssignment that EDS sends, or that stands in a DNS cluster. */
 export function loadAssignment({ id, upstream }: ServingServer): Message {
 	const checked = upstream.healthCheck !== undefined;
+	const messages = (endpoints: readonly UpstreamEndpoint[]) =>
+		endpoints.map((endpoint) => lbEndpoint(endpoint, checked));
+	const standby = upstream.endpoints.filter((endpoint) => endpoint.standby);
 	return {
 		cluster_name: clusterName(id),
-		endpoints: [{ lb_endpoints: upstream.endpoints.map((endpoint) => lbEndpoint(endpoint, checked)) }],
+		endpoints: [
+			{ lb_endpoints: messages(upstream.endpoints.filter((endpoint) => !endpoint.standby)) },
+			...(standby.length === 0 ? [] : [{ priority: 1, lb_endpoints: messages(standby) }]),
+		],
 	};
 }
 
@@ -73,7 +79,7 @@ function discovery(server: ServingServer): Message {
 	};
 }
 
-function lbEndpoint({ address, weight, hostname, draining }: UpstreamEndpoint, checked: boolean): Message {
+function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint, checked: boolean): Message {
 	const endpoint =
 		"path" in address
 			? { address: { pipe: { path: address.path } } }
@@ -87,7 +93,7 @@ function lbEndpoint({ address, weight, hostname, draining }: UpstreamEndpoint, c
 					// The Host of a health check; without it that would be the cluster's name.
 					...(checked ? { health_check_config: { hostname } } : {}),
 				};
-	return { endpoint, load_balancing_weight: weight, ...(draining && { health_status: "DRAINING" }) };
+	return { endpoint, load_balancing_weight: weight };
 }
 
 function socketAddress(host: string, port: number): Message {

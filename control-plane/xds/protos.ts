@@ -35,6 +35,7 @@ const entryFiles = [
 	"envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.proto",
 	"envoy/extensions/request_id/uuid/v3/uuid.proto",
 	"envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto",
+	"envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.proto",
 	"envoy/extensions/transport_sockets/tls/v3/tls.proto",
 	"envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
 	"envoy/type/matcher/v3/http_inputs.proto",

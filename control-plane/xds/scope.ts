@@ -88,7 +88,8 @@ function mayHaveReplicas({ upstream }: ServingServer): boolean {
 
 /** Where there is no other replica, a retry is only work that Envoy does for each request. */
 function retries(server: ServingServer): Message {
-	return mayHaveReplicas(server) ? { retry_policy: retryPolicy } : {};
+	if (!mayHaveReplicas(server)) return {};
+	return { retry_policy: server.upstream.endpoints.some(({ standby }) => standby) ? retryOnStandby : retryPolicy };
 }
 
 const inSession: Message = { headers: [{ name: "mcp-session-id", present_match: true }] };
@@ -112,6 +113,15 @@ const retryPolicy: Message = {
 		),
 	],
 	host_selection_retry_max_attempts: 8,
+};
+
+/** Envoy would try the same endpoint until it is ejected. */
+const retryOnStandby: Message = {
+	...retryPolicy,
+	retry_priority: extension(
+		"envoy.retry_priorities.previous_priorities",
+		any("envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig", { update_frequency: 1 }),
+	),
 };
 
 /** What a preflight is answered with, for all servers alike. */

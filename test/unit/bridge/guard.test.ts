@@ -7,10 +7,11 @@ import { groupGone, signalGroup } from "../../../stdio-bridge/processes/process-
 const quiet = () => {};
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-function sleeper(): number {
+function sleeper(env: NodeJS.ProcessEnv = process.env): number {
 	const child = spawn("/bin/sh", ["-c", "trap '' TERM; while :; do sleep 1; done"], {
 		detached: true,
 		stdio: "ignore",
+		env,
 	});
 	const pid = child.pid ?? 0;
 	onTestFinished(() => void signalGroup(pid, "SIGKILL"));
@@ -26,6 +27,18 @@ describe("the guard", () => {
 		await guard.close();
 		expect(await groupGone(stopped, 2000)).toBe(true);
 		expect(signalGroup(kept, 0)).toBe(true);
+	});
+
+	it("stops what has the bridge's mark, though it never heard of it", async () => {
+		const [guard, other] = [startGuard(log), startGuard(log)];
+		const marked = ({ families }: typeof guard) =>
+			sleeper({ ...process.env, MCP_GATEWAY_PROCESS: families.nextMark() });
+		const [stopped, kept] = [marked(guard), marked(other)];
+		await guard.close();
+		expect(await groupGone(stopped, 2000)).toBe(true);
+		expect(signalGroup(kept, 0)).toBe(true);
+		await other.close();
+		expect(await groupGone(kept, 2000)).toBe(true);
 	});
 
 	it("is started again when it dies, and knows the groups still", async () => {

@@ -1,10 +1,17 @@
 import { rmSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatAddress } from "../../control-plane/cli/address.ts";
+import { workerCount } from "../../control-plane/cli/bridge-workers.ts";
 import { mainFile } from "../../control-plane/cli/paths.ts";
+import { placement } from "../../control-plane/ir/placement.ts";
+import { stdioPart } from "../../control-plane/registry/model.ts";
+import { parseRegistry } from "../../control-plane/registry/parse.ts";
+import { workerAddresses } from "../../stdio-bridge/workers/addresses.ts";
 import { eventually, freePort } from "../support/gateway.ts";
 import { type Child, NODE, start } from "../support/process.ts";
 import { type Processes, processesOf } from "./process-tree.ts";
@@ -14,11 +21,13 @@ import type { Peer } from "./stdio-peers.ts";
 export const serverFile = fileURLToPath(new URL("../fixtures/stdio/echo.js", import.meta.url));
 export const serverCommand = [NODE, serverFile] as const;
 
+type Address = number | string;
+
 /** A stdio gateway that runs: ours, a part of it, or a peer. */
 export interface StdioGateway {
 	readonly name: string;
-	/** Port on loopback, or path of a Unix socket. */
-	readonly to: number | string;
+	/** Where a server's clients go, in turn: ports on loopback, or paths of Unix sockets. */
+	readonly to: (server: string) => readonly Address[];
 	readonly processes: () => Processes;
 	close(): Promise<unknown>;
 }
@@ -26,17 +35,27 @@ export interface StdioGateway {
 /** The registry of ours, by server id: its pool. */
 export type Pools = Readonly<Record<string, object>>;
 
-/** The bridge alone, on a port or a Unix socket. */
+/**
+ * The bridge alone, with as many workers as it has by itself. Without Envoy the load does what Envoy would: it spreads
+ * clients over the workers that take them.
+ */
 export async function startBridge(on: "TCP" | "Unix socket", pools: Pools): Promise<StdioGateway> {
 	return inFolder(async (folder) => {
 		const registry = await writeRegistry(folder, pools);
-		const port = await freePort();
-		const to = on === "TCP" ? port : join(folder, "bridge.sock");
-		const listen = on === "TCP" ? `127.0.0.1:${port}` : `unix:${to}`;
-		const child = await start(NODE, [mainFile, "bridge", "--json", "--registry", registry, "--listen", listen], {
-			guarded: true,
-		});
-		return started(`bridge, ${on}`, child, to, () => healthy(to, "/~bridge/healthz"));
+		const count = workerCount(undefined, "");
+		const listen =
+			on === "TCP" ? { host: "127.0.0.1", port: await freePorts(count) } : { path: join(folder, "bridge.sock") };
+		const addresses = workerAddresses(listen, count).map((one) => ("path" in one ? one.path : one.port));
+		const args = ["--registry", registry, "--listen", formatAddress(listen)];
+		const child = await start(NODE, [mainFile, "bridge", "--json", ...args], { guarded: true });
+		const parsed = parseRegistry(await readFile(registry, "utf8"), registry);
+		const to = (id: string) => {
+			const server = parsed.ok ? stdioPart(parsed.registry.servers.get(id)) : undefined;
+			return server === undefined ? [] : placement(server, count).map((index) => addresses[index]!);
+		};
+		const listens = async () =>
+			(await Promise.all(addresses.map((one) => healthy(one, "/~bridge/healthz")))).every(Boolean);
+		return started(`bridge, ${on}`, child, to, listens);
 	});
 }
 
@@ -51,7 +70,12 @@ export async function startWholeGateway(pools: Pools): Promise<StdioGateway> {
 		});
 		const [line] = await child.waitFor(/^\{.*"event":"ready".*$/, 60_000).catch(endedFirst(child));
 		const port = Number(new URL(JSON.parse(line).url).port);
-		return started("whole gateway", child, port, async () => true);
+		return started(
+			"whole gateway",
+			child,
+			() => [port],
+			async () => true,
+		);
 	});
 }
 
@@ -60,13 +84,18 @@ export async function startPeer(peer: Peer): Promise<StdioGateway> {
 	const port = await freePort();
 	const { command, args, endsWithStdin } = await peer.command(serverCommand, port);
 	const child = await start(command, args, { guarded: !endsWithStdin });
-	return started(peer.name, child, port, () => healthy(port, "/mcp"));
+	return started(
+		peer.name,
+		child,
+		() => [port],
+		() => healthy(port, "/mcp"),
+	);
 }
 
 async function started(
 	name: string,
 	child: Child,
-	to: number | string,
+	to: StdioGateway["to"],
 	ready: () => Promise<boolean>,
 ): Promise<StdioGateway> {
 	const ended = child.exited.then(({ code, signal }) => Promise.reject(new Error(`it ended (${signal ?? code})`)));
@@ -111,8 +140,25 @@ async function writeRegistry(folder: string, pools: Pools): Promise<string> {
 	return file;
 }
 
+/** The first of so many ports in a row that nobody listens on. */
+async function freePorts(count: number): Promise<number> {
+	for (;;) {
+		const first = await freePort();
+		const others = Array.from({ length: count - 1 }, (_, index) => first + 1 + index);
+		if ((await Promise.all(others.map(isFree))).every(Boolean)) return first;
+	}
+}
+
+function isFree(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const server = createServer();
+		server.once("error", () => resolve(false));
+		server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+	});
+}
+
 /** Whether it answers HTTP at all, other than that it is not there yet. */
-function healthy(to: number | string, path: string): Promise<boolean> {
+function healthy(to: Address, path: string): Promise<boolean> {
 	const where = typeof to === "string" ? { socketPath: to } : { host: "127.0.0.1", port: to };
 	return new Promise((resolve) => {
 		const sent = request({ ...where, path, agent: false }, (response) => {

@@ -3,7 +3,8 @@ export type LoadOrder =
 	/** Starts clients, each with a connection and, up to 2025-11-25, a session; they stay until `close`. */
 	| {
 			readonly do: "open";
-			readonly to: number | string;
+			/** Ports on loopback, or paths of Unix sockets, that clients connect to in turn. */
+			readonly to: readonly (number | string)[];
 			readonly path: string;
 			readonly era: Era;
 			readonly clients: number;

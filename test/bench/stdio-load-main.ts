@@ -43,7 +43,8 @@ async function open({ to, path, era, clients, atOnce }: LoadOrder & { do: "open"
 	let next = 0;
 	const opener = async () => {
 		while (next < clients) {
-			const client = new StdioClient(to, path, era, `client ${String(10_000 + next++)}`);
+			const number = next++;
+			const client = new StdioClient(to[number % to.length]!, path, era, `client ${10_000 + number}`);
 			const late = sleep(openTimeoutMs, "no answer", { ref: false }).then((why) => Promise.reject(new Error(why)));
 			try {
 				ms.push(await Promise.race([client.open(), late]));

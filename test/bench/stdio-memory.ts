@@ -77,7 +77,14 @@ async function measure(load: StdioLoad, into: Taken): Promise<void> {
 	const gateway = await subject.start();
 	try {
 		const open = async (clients: number) => {
-			const order = { do: "open", to: gateway.to, path: subject.path, era: "legacy", clients, atOnce: 4 } as const;
+			const order = {
+				do: "open",
+				to: gateway.to(subject.kind),
+				path: subject.path,
+				era: "legacy",
+				clients,
+				atOnce: 4,
+			} as const;
 			const { group, failures } = await load.open(order);
 			addCounts(into.failures, failures);
 			return group;

@@ -55,7 +55,7 @@ export async function measureStdio(
 		}
 		const { to, processes } = target.gateway;
 		const { path, era } = target;
-		const opened = await load.open({ do: "open", to, path, era, clients, atOnce: 8 });
+		const opened = await load.open({ do: "open", to: to(path.slice(1)), path, era, clients, atOnce: 8 });
 		addCounts(into.failures, opened.failures);
 		if (opened.clients < clients) {
 			measured.push({ ...into, problem: `${opened.clients} of ${clients} clients got a session` });

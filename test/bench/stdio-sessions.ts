@@ -23,13 +23,14 @@ export async function newSessions(
 ): Promise<NewSessions> {
 	const result: NewSessions = { name, ms: [], failures: {} };
 	if ("problem" in gateway) return { ...result, problem: gateway.problem };
+	const to = gateway.to(path.slice(1));
 	for (let opened = 0; opened < count; opened++) {
 		try {
 			await eventually(`${warm} processes are there and at rest`, () => atRest(gateway, warm));
 		} catch (error) {
 			return { ...result, problem: (error as Error).message };
 		}
-		const { group, ms, failures } = await load.open({ do: "open", to: gateway.to, path, era, clients: 1, atOnce: 1 });
+		const { group, ms, failures } = await load.open({ do: "open", to, path, era, clients: 1, atOnce: 1 });
 		result.ms.push(...ms);
 		addCounts(result.failures, failures);
 		await load.close(group);

@@ -1,0 +1,67 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compare, type Results, runConformance, summarize } from "../conformance/run.ts";
+import { SUITES, type Suite } from "../conformance/suite.ts";
+import { type Gateway, startGateway } from "../support/gateway.ts";
+import { NODE, ROOT } from "../support/process.ts";
+import { type Replica, startConformanceServer } from "../support/upstreams.ts";
+
+/** The same server gives the same answer, check by check, over HTTP direct, and over stdio behind bridge and Envoy. */
+
+const MODES = ["session", "shared"] as const;
+const TIMEOUT_MS = 300_000;
+
+/**
+ * One tool closes its stream, and answers who comes back. A process cannot, but the bridge closes a stream that is
+ * silent for 8 seconds; the suite listens for 10, then comes back. The older suite names a revision in its header whose
+ * streams nobody closes, and over stdio the server sees no header.
+ */
+const SILENCE_MS: Partial<Record<Suite, string>> = { "2025-11-25": "11000" };
+
+let gateway: Gateway;
+let upstream: Replica;
+/** One process's changes reach those who listen at another by this alone, as with replicas. */
+let bus: string;
+const direct = new Map<Suite, Promise<Results>>();
+
+beforeAll(async () => {
+	upstream = await startConformanceServer();
+	bus = await mkdtemp(join(tmpdir(), "mcp-bus-"));
+	const args = [join(ROOT, "test/fixtures/http/conformance-stdio.ts")];
+	const registry: Record<string, object> = {};
+	for (const mode of MODES) {
+		for (const suite of SUITES) {
+			const BUS = join(bus, `${mode}-${suite}`);
+			await mkdir(BUS);
+			const silence = SILENCE_MS[suite];
+			const env = { BUS, ...(silence !== undefined && { SILENCE_MS: silence }) };
+			registry[`${mode}-${suite}`] = { type: "stdio", command: NODE, args, env, pool: { mode } };
+		}
+	}
+	gateway = await startGateway({ registry });
+});
+
+afterAll(async () => {
+	await gateway?.stop();
+	await upstream?.close();
+	await rm(bus, { recursive: true, force: true });
+});
+
+/** The server by itself, once. */
+function runDirect(suite: Suite): Promise<Results> {
+	const results = direct.get(suite) ?? runConformance({ suite, url: upstream.url });
+	direct.set(suite, results);
+	return results;
+}
+
+describe.each(MODES)("conformance of a stdio server, %s", (mode) => {
+	it.each(SUITES)("%s", { timeout: TIMEOUT_MS }, async (suite) => {
+		const expected = await runDirect(suite);
+		const through = await runConformance({ suite, url: `${gateway.url}/${mode}-${suite}` });
+		expect(summarize(suite, expected).failed).toEqual([]);
+		expect(expected.size).toBeGreaterThan(50);
+		expect(compare(expected, through), gateway.output().slice(-10_000)).toEqual([]);
+	});
+});

@@ -72,7 +72,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	let closing: Promise<void> | undefined;
 
 	const poolOf = (server: StdioServer, own: Counters) => {
-		const { min, max, maxSessions, maxQueue, queueTimeoutMs } = server.pool;
+		const { min, max, maxShared, maxSessions, maxQueue, queueTimeoutMs } = server.pool;
 		const sessions = maxSessions === undefined ? undefined : { max: maxSessions, maxQueue: 0, queueTimeoutMs: 0 };
 		return new Pool(server, {
 			log,
@@ -83,6 +83,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 			processSlots: openSlots(slotsKey(server, "processes"), { max, maxQueue, queueTimeoutMs }),
 			...(sessions && { sessionSlots: openSlots(slotsKey(server, "sessions"), sessions) }),
 			min: share(min, server, worker),
+			// A server whose own worker is down is served by any other.
+			maxShared: Math.max(1, share(maxShared, server, worker)),
 		});
 	};
 

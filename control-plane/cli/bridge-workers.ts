@@ -3,6 +3,9 @@ import { workerAddresses } from "../../stdio-bridge/workers/addresses.ts";
 import type { Address } from "./address.ts";
 import { usage } from "./errors.ts";
 
+/** Where the bridge's first worker listens unless told otherwise. */
+export const defaultBridge = "127.0.0.1:8090";
+
 const most = 64;
 
 /**

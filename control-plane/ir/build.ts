@@ -128,7 +128,7 @@ function buildStdio(server: StdioServer, context: BuildContext): ServingServer {
 		id: server.id,
 		state: "serving",
 		upstream: {
-			discovery: "eds",
+			discovery: context.bridges.some((address) => "host" in address && needsResolving(address.host)) ? "dns" : "eds",
 			endpoints: context.bridges.map((address, index) => ({
 				address,
 				weight: 1,
@@ -177,7 +177,10 @@ function bareHost(url: URL): string {
 }
 
 function needsDns(url: URL): boolean {
-	const host = bareHost(url);
+	return needsResolving(bareHost(url));
+}
+
+function needsResolving(host: string): boolean {
 	return isIP(host) === 0 && host !== "localhost";
 }
 

@@ -18,6 +18,8 @@ export interface PoolDeps extends Omit<StarterDeps, "server" | "slots" | "onChan
 	readonly sessionSlots?: Slots;
 	/** Processes that this worker keeps started. */
 	readonly min: number;
+	/** Shared processes of this worker at the most, for each era; left out: the server's `maxShared`. */
+	readonly maxShared?: number;
 }
 
 /** So long a server that ended on `server/discover` is taken for one that does not know it. */
@@ -44,7 +46,7 @@ export class Pool implements ProcessPool {
 	#retired = false;
 
 	constructor(server: StdioServer, deps: PoolDeps) {
-		const { mode, maxShared, idleTimeoutMs } = server.pool;
+		const { mode, idleTimeoutMs } = server.pool;
 		this.server = server;
 		this.#deps = deps;
 		this.#starter = new Starter({ ...deps, server, slots: deps.processSlots, onChange: () => this.#maintain() });
@@ -52,7 +54,7 @@ export class Pool implements ProcessPool {
 		const shared = {
 			starter: this.#starter,
 			start: (signal: AbortSignal, queue: boolean) => this.#process(signal, queue),
-			max: maxShared,
+			max: deps.maxShared ?? server.pool.maxShared,
 			min: mode === "shared" ? deps.min : 0,
 			idleTimeoutMs,
 			wanted: () => deps.processSlots.wanted,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { WorkerRole } from "../../../stdio-bridge/workers/role.ts";
 import { type Address, formatAddress, isLoopback, parseAddress } from "../address.ts";
-import { bridgeAddresses } from "../bridge-workers.ts";
+import { bridgeAddresses, defaultBridge } from "../bridge-workers.ts";
 import { command } from "../command.ts";
 import { usage } from "../errors.ts";
 import { endWithParent, untilSignal } from "../lifecycle.ts";
@@ -25,7 +25,7 @@ export const bridge = command({
 		listen: {
 			type: "string",
 			requiresArg: true,
-			default: "127.0.0.1:8090",
+			default: defaultBridge,
 			describe: "HOST:PORT or unix:/path that Envoy connects to, of the first worker",
 		},
 		workers: {

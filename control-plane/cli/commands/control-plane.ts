@@ -1,5 +1,6 @@
 import { positiveDuration } from "../../registry/duration.ts";
-import { isLoopback, parseAddress } from "../address.ts";
+import { formatAddress, isLoopback, parseAddress } from "../address.ts";
+import { bridgeAddresses, defaultBridge } from "../bridge-workers.ts";
 import type { ProcessState } from "../child.ts";
 import { command } from "../command.ts";
 import { usage } from "../errors.ts";
@@ -24,8 +25,8 @@ export const controlPlane = command({
 		bridge: {
 			type: "string",
 			array: true,
-			default: ["127.0.0.1:8090"],
-			describe: "HOST:PORT or unix:/path of a bridge for stdio servers; repeatable",
+			describe:
+				"HOST:PORT or unix:/path of a worker of the bridge for stdio servers, each one in their order [default: those of `bridge` on this machine]",
 		},
 		"envoy-admin": {
 			type: "string",
@@ -54,7 +55,8 @@ export const controlPlane = command({
 	run: async (args) => {
 		const serving = checkServing(args, process.env);
 		const { file } = chooseRegistry(args.registry, process.cwd());
-		for (const [option, text] of [["--xds", args.xds], ...args.bridge.map((bridge) => ["--bridge", bridge])] as const) {
+		const bridges = args.bridge ?? bridgeAddresses(parseAddress(defaultBridge), undefined).map(formatAddress);
+		for (const [option, text] of [["--xds", args.xds], ...bridges.map((bridge) => ["--bridge", bridge])] as const) {
 			checkAddress(option ?? "", text ?? "", option === "--xds" && !args.insecure);
 		}
 		const { log } = createOutput({ json: args.json, process: "control-plane" });
@@ -70,7 +72,7 @@ export const controlPlane = command({
 			xds: args.xds,
 			listen: serving.listen,
 			admin: serving.admin,
-			bridges: args.bridge,
+			bridges,
 			...(args["max-connection-age"] === undefined
 				? {}
 				: { maxConnectionAgeMs: connectionAge(args["max-connection-age"]) }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Detection, Finding } from "../../../control-plane/detection/finding.ts";
 import { buildServer } from "../../../control-plane/ir/build.ts";
-import type { ServerIR } from "../../../control-plane/ir/model.ts";
+import type { Address, ServerIR } from "../../../control-plane/ir/model.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 
@@ -9,6 +9,7 @@ function build(
 	entry: object,
 	env: Record<string, string> = {},
 	detection: Detection = { state: "detecting" },
+	bridges: readonly Address[] = [{ path: "/run/b.sock" }],
 ): ServerIR {
 	const parsed = parseRegistry(JSON.stringify({ s: entry }), "r.json");
 	if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
@@ -19,7 +20,7 @@ function build(
 		readFile: (path) => {
 			throw new Error(`${path} cannot be read`);
 		},
-		bridges: [{ path: "/run/b.sock" }],
+		bridges,
 		detection: () => detection,
 	});
 }
@@ -98,6 +99,15 @@ describe("buildServer", () => {
 			upstream: { discovery: "eds", endpoints: [{ address: { path: "/run/b.sock" } }] },
 			route: { path: "/s", sessionAffinity: true },
 		});
+	});
+
+	it("has Envoy resolve the names of bridges", () => {
+		const discovery = (...bridges: Address[]) => {
+			const ir = build({ cmd: ["x"] }, {}, undefined, bridges);
+			return ir.state === "serving" && ir.upstream.discovery;
+		};
+		expect(discovery({ host: "bridge", port: 8090 }, { host: "bridge", port: 8091 })).toBe("dns");
+		expect(discovery({ host: "10.0.0.1", port: 8090 })).toBe("eds");
 	});
 
 	/* biome-ignore-start lint/suspicious/noTemplateCurlyInString: placeholders of the registry */

@@ -119,7 +119,16 @@ describe("200 children, started and stopped", () => {
 });
 
 describe("what is sent to a child", () => {
-	it("keeps its order whatever the sizes, and many messages make few writes", async () => {
+	it("goes out in one write for all messages of a turn, whichever task sent them", async () => {
+		const script = "process.stdin.on('data', (chunk) => console.log(chunk.length)); console.log('ready')";
+		const { child, lines } = await start(testGuard(), [process.execPath, "-e", script]);
+		await until(() => lines.length === 1, "the process reads");
+		for (let task = 0; task < 50; task++) process.nextTick(() => child.send(Buffer.from("hello")));
+		await until(() => lines.length > 1, "the messages have arrived");
+		expect(lines).toEqual(["ready", String(50 * "hello\n".length)]);
+	});
+
+	it("keeps its order whatever the sizes", async () => {
 		const { child, lines } = await start(testGuard(), ["cat"]);
 		const sizes = Array.from({ length: 500 }, (_, index) => (index % 50 === 49 ? 300_000 : index % 7));
 		for (const [index, size] of sizes.entries()) {

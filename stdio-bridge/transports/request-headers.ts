@@ -73,10 +73,10 @@ export function requestFault(message: Message, headers: IncomingHttpHeaders): Re
 	return nameFault(message, headerOf(headers, "mcp-name"));
 }
 
-/** The tool that a request calls. */
-export function calledTool(message: Message): string | undefined {
-	const name = message.method === "tools/call" ? paramOf(message, "name") : undefined;
-	return name?.value;
+/** The tool that a request calls of which {@link requestFault} finds no fault: then header and body agree. */
+export function calledTool(message: Message, headers: IncomingHttpHeaders): string | undefined {
+	const name = message.method === "tools/call" ? headerOf(headers, "mcp-name") : undefined;
+	return name === undefined ? undefined : decodeHeader(name);
 }
 
 /** Whether a request asks for log messages. */

@@ -6,11 +6,9 @@ import { textOf } from "../messages/rewrite.ts";
 import type { CallListener, ProcessPool, Seat, SeatListener } from "../pool/contract.ts";
 import { type AnswerContext, errorMessage, sendBytes, sendError } from "./answer.ts";
 import { askServer } from "./ask-server.ts";
+import { EventStream, messageEvent } from "./event-stream.ts";
 import { calledTool, firstStateless, headerOf, type RequestFault, requestFault, wantsLogs } from "./request-headers.ts";
 import { ToolHeaders } from "./tool-headers.ts";
-
-/** Keeps intermediaries and clients from taking a quiet stream for a dead one. */
-const keepAliveMs = 15_000;
 
 const toolHeaders = new WeakMap<ProcessPool, ToolHeaders>();
 
@@ -66,7 +64,7 @@ async function revisionFault(
 	const requested = message.protocolVersion ?? headerOf(headers, "mcp-protocol-version");
 	if (requested === firstStateless) return undefined;
 	const discovered = await askServer(seat, "server/discover", {}, signal);
-	const supported = discovered?.["supportedVersions"];
+	const supported = typeof discovered === "string" ? undefined : discovered["supportedVersions"];
 	if (!Array.isArray(supported) || supported.includes(requested)) return undefined;
 	return { code: -32022, message: `Unsupported protocol version: ${requested}`, data: { supported, requested } };
 }
@@ -78,7 +76,7 @@ async function toolFault(
 	seat: Seat,
 	signal: AbortSignal,
 ): Promise<RequestFault | undefined> {
-	const tool = calledTool(message);
+	const tool = calledTool(message, headers);
 	if (tool === undefined) return undefined;
 	const known = toolHeaders.get(pool) ?? new ToolHeaders();
 	toolHeaders.set(pool, known);
@@ -102,8 +100,7 @@ class Answer implements CallListener {
 	seat: Seat | undefined;
 	readonly #response: ServerResponse;
 	readonly #context: AnswerContext;
-	#keepAlive: NodeJS.Timeout | undefined;
-	#slow = false;
+	#stream: EventStream | undefined;
 
 	constructor(request: Message, response: ServerResponse, context: AnswerContext) {
 		this.#response = response;
@@ -119,64 +116,34 @@ class Answer implements CallListener {
 	}
 
 	onMessage(bytes: Buffer): void {
-		if (this.#response.destroyed) return;
-		this.#openStream();
-		this.#send(bytes);
+		if (this.seat === undefined || this.#response.destroyed) return;
+		this.#stream ??= new EventStream(this.#response, this.seat, () => {});
+		this.#stream.write(messageEvent(bytes));
 	}
 
 	onAnswer(bytes: Buffer, errorCode: number | undefined): void {
-		if (this.#response.destroyed) return;
-		if (this.#response.headersSent) this.#end(bytes);
-		else sendBytes(this.#response, statusOf(errorCode), bytes);
+		if (this.#stream === undefined) sendBytes(this.#response, statusOf(errorCode), bytes);
+		else this.#end(bytes);
 	}
 
 	onFailure(reason: Reason, detail: string | undefined): void {
 		// There is no session that could be lost.
 		const why = reason === "session_lost" ? "server_unavailable" : reason;
 		const context = { ...this.#context, detail };
-		if (this.#response.headersSent) this.#end(errorMessage(why, context));
-		else sendError(this.#response, why, context);
+		if (this.#stream === undefined) sendError(this.#response, why, context);
+		else this.#end(errorMessage(why, context));
 	}
 
 	/** The server has ended a subscription, and has said so in a message. */
 	onCancelled(): void {
-		if (!this.#response.destroyed) this.#end();
+		this.#stream?.end();
 	}
 
-	#openStream(): void {
-		if (this.#response.headersSent) return;
-		this.#response.writeHead(200, {
-			"content-type": "text/event-stream",
-			"cache-control": "no-cache, no-transform",
-			"x-accel-buffering": "no",
-		});
-		this.#keepAlive = setInterval(() => this.#write(": keepalive\n\n"), keepAliveMs);
-		this.#response.once("close", () => clearInterval(this.#keepAlive));
-	}
-
-	#send(bytes: Buffer): void {
-		this.#write(Buffer.concat([eventStart, bytes, eventEnd]));
-	}
-
-	#write(frame: Buffer | string): void {
-		if (this.#response.write(frame) || this.#slow) return;
-		this.#slow = true;
-		this.seat?.slow();
-		this.#response.once("drain", () => {
-			this.#slow = false;
-			this.seat?.flowing();
-		});
-	}
-
-	#end(last?: Buffer): void {
-		if (last) this.#send(last);
-		clearInterval(this.#keepAlive);
-		this.#response.end();
+	#end(last: Buffer): void {
+		this.#stream?.write(messageEvent(last));
+		this.#stream?.end();
 	}
 }
-
-const eventStart = Buffer.from("event: message\ndata: ");
-const eventEnd = Buffer.from("\n\n");
 
 /**
  * The HTTP status of an error of the process. A pipe does not tell an error of the server itself from one of a tool's

@@ -17,6 +17,8 @@ const maxPages = 100;
 export class ToolHeaders {
 	#tools = new Map<string, readonly ParamHeader[]>();
 	#readAt = Number.NEGATIVE_INFINITY;
+	/** The process did not answer, so calls do not wait for it again so soon. */
+	#silent = false;
 	#reading: Promise<void> | undefined;
 
 	/** Why the headers do not fit the arguments of this call, or undefined where they do. Asks the process if need be. */
@@ -28,7 +30,7 @@ export class ToolHeaders {
 		signal: AbortSignal,
 	): Promise<RequestFault | undefined> {
 		if (this.#age > freshMs) await this.#read(seat, signal);
-		if (!this.#tools.has(tool) && this.#age > justReadMs) await this.#read(seat, signal);
+		if (!this.#tools.has(tool) && !this.#silent && this.#age > justReadMs) await this.#read(seat, signal);
 		const fault = this.#faultNow(tool, call, headers);
 		// The client may know a newer list.
 		if (fault === undefined || this.#age <= justReadMs) return fault;
@@ -60,13 +62,15 @@ export class ToolHeaders {
 		let cursor: unknown;
 		for (let page = 0; page < maxPages; page++) {
 			const result = await askServer(seat, "tools/list", cursor === undefined ? {} : { cursor }, signal);
-			// Of a client that has gone; the next one asks again.
-			if (signal.aborted) return;
-			const listed = result?.["tools"];
+			// The next one asks again.
+			if (result === "gone") return;
+			this.#silent = result === "silent";
+			if (result === "silent") break;
+			const listed = result["tools"];
 			for (const { name, inputSchema } of Array.isArray(listed) ? (listed as Listed[]) : []) {
 				if (typeof name === "string") tools.set(name, paramHeaders(inputSchema));
 			}
-			cursor = result?.["nextCursor"];
+			cursor = result["nextCursor"];
 			if (cursor === undefined) break;
 		}
 		this.#tools = tools;

@@ -22,10 +22,10 @@ interface Asked {
 }
 
 /** An HTTP server with nothing but the handler, in front of real processes. */
-async function serve(entry: Entry = {}, script: "stateless" | "pool" = "stateless") {
+async function serve(entry: Entry = {}, script: "stateless" | "pool" = "stateless", args: string[] = []) {
 	const { log } = memoryLog();
 	const guard = startGuard(log);
-	const server = stdio("a", script, [], { ...entry, pool: { mode: "shared", ...entry.pool } });
+	const server = stdio("a", script, args, { ...entry, pool: { mode: "shared", ...entry.pool } });
 	const pool = new Pool(server, {
 		log,
 		expand: (template) => ({ ok: true, value: template }),
@@ -189,6 +189,15 @@ test("a client that knows a newer list of tools is right", async () => {
 	await post({ method: "rename", params: { header: "Area" } });
 	await until(async () => (await call("mcp-param-area")).status === 200, "the list to be read again");
 	await until(async () => (await call("mcp-param-region")).status === 400, "the old header to be refused");
+});
+
+test("a server that does not list its tools keeps its callers waiting once", async () => {
+	const { post, methods } = await serve({}, "stateless", ["silent-list"]);
+	const call = (name: string) => post({ method: "tools/call", params: { name, arguments: { region: "eu" } } });
+	for (const name of ["region", "plain", "unknown"]) {
+		expect(await call(name)).toMatchObject({ status: 200, body: { result: { called: name } } });
+	}
+	expect((await methods()).filter((method) => method === "tools/list")).toHaveLength(1);
 });
 
 test("a disconnect reaches the process as a cancellation, at once", async () => {

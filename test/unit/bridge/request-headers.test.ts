@@ -135,7 +135,7 @@ describe("the headers of a request", () => {
 		const once = twice.replace('"name":"a",', "");
 		const headers = { ...HEADERS, "mcp-method": "tools/call", "mcp-name": "b" };
 		expect(requestFault(read(once), headers)).toBeUndefined();
-		expect(calledTool(read(once))).toBe("b");
+		expect(calledTool(read(once), headers)).toBe("b");
 		expect(requestFault(read(twice), headers)).toMatchObject({ code: -32020 });
 		expect(requestFault(read(twice), { ...headers, "mcp-name": "a" })).toMatchObject({ code: -32020 });
 	});

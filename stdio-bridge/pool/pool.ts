@@ -24,6 +24,8 @@ export interface PoolDeps extends Omit<StarterDeps, "server" | "slots" | "onChan
 
 /** So long a server that ended on `server/discover` is taken for one that does not know it. */
 const legacyMs = 60_000;
+/** From the taking of a warm process to the start of the next: by then who took it has its first answer. */
+const refillMs = 50;
 const unavailable: Failure = { ok: false, reason: "server_unavailable", detail: undefined };
 const silent: SeatListener = { onMessage() {}, onEnd() {} };
 
@@ -43,6 +45,7 @@ export class Pool implements ProcessPool {
 	#firstInitialize: Message | undefined;
 	/** Until then the server is known not to speak 2026-07-28. */
 	#legacyUntil = 0;
+	#refill: NodeJS.Timeout | undefined;
 	#retired = false;
 
 	constructor(server: StdioServer, deps: PoolDeps) {
@@ -246,7 +249,7 @@ export class Pool implements ProcessPool {
 	/** One that was started ahead, else a new one. */
 	async #process(signal: AbortSignal, queue: boolean): Promise<Started> {
 		const process = this.#warm.take();
-		if (process !== undefined) this.#maintain();
+		if (process !== undefined) this.#refillSoon();
 		const started: Started = process === undefined ? await this.#starter.start(signal, queue) : { ok: true, process };
 		if (!started.ok || !this.#retired) return started;
 		void this.#starter.stop(started.process.connection);
@@ -266,8 +269,15 @@ export class Pool implements ProcessPool {
 		return { ok: false, reason: "process_failed_to_start", detail: asked.detail ?? counters.lastFailure?.detail };
 	}
 
+	/** Not at once: a start stops this process for some milliseconds and takes a core, and somebody waits just now. */
+	#refillSoon(): void {
+		this.#refill ??= setTimeout(() => this.#maintain(), refillMs).unref();
+	}
+
 	/** Starts ahead what is to be kept started. */
 	#maintain(): void {
+		clearTimeout(this.#refill);
+		this.#refill = undefined;
 		if (this.#retired) return;
 		const { mode } = this.server.pool;
 		const used = mode === "shared" ? this.#legacy.connections.length + this.#modern.connections.length : 0;

@@ -73,6 +73,8 @@ describe("mcp-gateway", { timeout: 30_000 }, () => {
 		[["bootstrap", "--envoy-admin", "0.0.0.0:9901"], /is refused/],
 		[["control-plane", "--xds", "0.0.0.0:1"], /secrets/],
 		[["bridge", "--listen", "0.0.0.0:1"], /start processes/],
+		[["bridge", "--workers", "0"], /--workers takes a whole number/],
+		[["up", "--bridge-workers", "many"], /--bridge-workers takes a number/],
 		[["call", "a", "t", "[1]"], /must be a JSON object/],
 		[["call", "a", "--gateway", "ftp://127.0.0.1:1"], /--gateway takes a URL/],
 		[["servers", "add", "x"], /a URL, or a command/],

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { workerAddresses } from "../../stdio-bridge/workers/addresses.ts";
-import type { Address } from "./address.ts";
+import { type Address, formatAddress, parseAddress } from "./address.ts";
 import { usage } from "./errors.ts";
 
 /** Where the bridge's first worker listens unless told otherwise. */
@@ -18,14 +18,15 @@ export function workerCount(given: number | undefined, option: string): number {
 	throw usage(`${option} takes a whole number from 1 to ${most}.`);
 }
 
-/** Where the workers of `mcp-gateway bridge` listen. @throws CliError where the ports do not suffice. */
+/** Where the workers of `mcp-gateway bridge` listen. @throws CliError where ports or names do not suffice. */
 export function bridgeAddresses(listen: Address, given: number | undefined): readonly Address[] {
 	// Port 0 is any one free port; who wants several workers names the first of their ports.
 	const count = given === undefined && "port" in listen && listen.port === 0 ? 1 : workerCount(given, "--workers");
 	try {
-		return workerAddresses(listen, count);
+		// The names of several sockets are longer than the one that was given.
+		return workerAddresses(listen, count).map((address) => parseAddress(formatAddress(address)));
 	} catch (error) {
-		if (!(error instanceof RangeError)) throw error;
+		if (!(error instanceof RangeError)) throw usage(`--listen: ${(error as Error).message}`);
 		throw usage(`--workers ${count} needs ${count} ports in a row: name the first of them with --listen.`);
 	}
 }

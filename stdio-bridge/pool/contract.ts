@@ -85,6 +85,8 @@ export interface Slots {
 	readonly wanted: boolean;
 	/** Called when somebody waits, maybe in another worker, while this one may hold a process that nobody uses. */
 	onWanted: (() => void) | undefined;
+	/** Called when a slot is free after one was refused to a caller here that did not want to wait. */
+	onFree: (() => void) | undefined;
 }
 
 /** Bounds of one kind of slot of one server. */

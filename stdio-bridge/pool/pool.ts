@@ -66,6 +66,7 @@ export class Pool implements ProcessPool {
 		this.#modern = new SharedProcesses({ ...shared, open: (process) => this.#openModern(process) });
 		this.#leases = new Leases(idleTimeoutMs, (connection) => void this.#starter.stop(connection));
 		deps.processSlots.onWanted = () => this.#giveUpOne();
+		deps.processSlots.onFree = () => this.#maintain();
 		this.#maintain();
 	}
 

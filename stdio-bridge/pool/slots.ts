@@ -18,7 +18,9 @@ export class LocalSlots implements Slots {
 	readonly #bounds: SlotBounds;
 	readonly #queue = new Set<Ticket>();
 	#taken = 0;
+	#declined = false;
 	onWanted: (() => void) | undefined;
+	onFree: (() => void) | undefined;
 
 	constructor(bounds: SlotBounds) {
 		this.#bounds = bounds;
@@ -39,7 +41,10 @@ export class LocalSlots implements Slots {
 			this.#taken++;
 			return "ok";
 		}
-		if (!queue || this.#queue.size >= maxQueue) return "full";
+		if (!queue || this.#queue.size >= maxQueue) {
+			this.#declined ||= !queue;
+			return "full";
+		}
 		const turn = this.#wait(signal, queueTimeoutMs);
 		this.onWanted?.();
 		return turn;
@@ -47,8 +52,14 @@ export class LocalSlots implements Slots {
 
 	release(): void {
 		const [next] = this.#queue;
-		if (next === undefined) this.#taken--;
-		else next.settle("ok");
+		if (next !== undefined) {
+			next.settle("ok");
+			return;
+		}
+		this.#taken--;
+		if (!this.#declined) return;
+		this.#declined = false;
+		this.onFree?.();
 	}
 
 	#wait(signal: AbortSignal, timeoutMs: number): Promise<"ok" | "late" | "aborted"> {

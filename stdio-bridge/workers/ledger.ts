@@ -5,7 +5,9 @@ export type LedgerAnswer =
 	| { readonly event: "slot-granted"; readonly ticket: number }
 	| { readonly event: "slot-refused"; readonly ticket: number; readonly why: "full" | "late" }
 	/** So many wait for a slot of this key, of which the worker holds one. */
-	| { readonly event: "slots-wanted"; readonly key: string; readonly waiting: number };
+	| { readonly event: "slots-wanted"; readonly key: string; readonly waiting: number }
+	/** A slot of this key is free, which was refused to the worker when it did not want to wait. */
+	| { readonly event: "slots-free"; readonly key: string };
 
 /** One that holds slots: a worker, for as long as it lives. */
 export interface Owner {
@@ -26,6 +28,8 @@ interface Account {
 	readonly held: Set<Ticket>;
 	/** In the order of their coming. */
 	readonly queue: Set<Ticket>;
+	/** Those that were refused and did not want to wait. */
+	readonly declined: Set<Owner>;
 }
 
 /**
@@ -38,11 +42,12 @@ export class Ledger {
 
 	/** Asks for a slot. The answer is `slot-granted` or `slot-refused`, at once or once the ticket's turn has come. */
 	acquire(owner: Owner, number: number, key: string, { max, maxQueue, queueTimeoutMs }: SlotBounds): void {
-		const account = this.#accounts.get(key) ?? { key, max, held: new Set(), queue: new Set() };
+		const account = this.#accounts.get(key) ?? { key, max, held: new Set(), queue: new Set(), declined: new Set() };
 		account.max = max;
 		const ticket: Ticket = { owner, number, account, deadline: undefined };
 		const isFree = account.held.size < max && account.queue.size === 0;
 		if (!isFree && account.queue.size >= maxQueue) {
+			if (maxQueue === 0) account.declined.add(owner);
 			refuse(ticket, "full");
 			return;
 		}
@@ -85,6 +90,7 @@ export class Ledger {
 		const served = serve(account);
 		if (account.held.size === 0) this.#accounts.delete(account.key);
 		else if (waited || served) tellWanted(account);
+		if (account.held.size < account.max) tellFree(account);
 	}
 }
 
@@ -114,4 +120,9 @@ function refuse({ owner, number }: Ticket, why: "full" | "late"): void {
 function tellWanted({ key, held, queue }: Account): void {
 	const holders = new Set([...held].map(({ owner }) => owner));
 	for (const holder of holders) holder.tell({ event: "slots-wanted", key, waiting: queue.size });
+}
+
+function tellFree({ key, declined }: Account): void {
+	for (const owner of declined) owner.tell({ event: "slots-free", key });
+	declined.clear();
 }

@@ -17,6 +17,7 @@ const ledgerEvents: ReadonlySet<string> = new Set<LedgerAnswer["event"]>([
 	"slot-granted",
 	"slot-refused",
 	"slots-wanted",
+	"slots-free",
 ]);
 
 /** Both ends are of one program; what else may come over the channel is told by its name. */

@@ -6,6 +6,7 @@ type Acquired = Awaited<ReturnType<Slots["acquire"]>>;
 
 interface Asked {
 	readonly slots: RemoteSlots;
+	readonly queued: boolean;
 	readonly settle: (acquired: Acquired) => void;
 }
 
@@ -15,6 +16,8 @@ export class LedgerClient {
 	readonly #asked = new Map<number, Asked>();
 	/** By key, those that hold or ask for something. */
 	readonly #inUse = new Map<string, Set<RemoteSlots>>();
+	/** By key, those that were refused a slot without waiting. */
+	readonly #declined = new Map<string, Set<RemoteSlots>>();
 	#lastTicket = 0;
 
 	constructor(send: (message: WorkerMessage) => void) {
@@ -29,11 +32,19 @@ export class LedgerClient {
 			for (const slots of this.#inUse.get(answer.key) ?? []) slots.wantedBy(answer.waiting);
 			return;
 		}
+		if (answer.event === "slots-free") {
+			const declined = this.#declined.get(answer.key) ?? [];
+			this.#declined.delete(answer.key);
+			for (const slots of declined) slots.onFree?.();
+			return;
+		}
 		const asked = this.#asked.get(answer.ticket);
 		// Given up meanwhile, and given back.
 		if (asked === undefined) return;
 		this.#asked.delete(answer.ticket);
-		if (answer.event === "slot-granted") asked.slots.hold(answer.ticket);
+		const { slots, queued } = asked;
+		if (answer.event === "slot-granted") slots.hold(answer.ticket);
+		else if (!queued) this.#declined.set(slots.key, (this.#declined.get(slots.key) ?? new Set()).add(slots));
 		asked.settle(answer.event === "slot-granted" ? "ok" : answer.why);
 	}
 
@@ -54,7 +65,7 @@ export class LedgerClient {
 			};
 			slots.waiting++;
 			this.note(slots);
-			this.#asked.set(ticket, { slots, settle });
+			this.#asked.set(ticket, { slots, queued: bounds.maxQueue > 0, settle });
 			this.#send({ event: "slot-acquire", ticket, key: slots.key, bounds });
 			signal.addEventListener("abort", aborted, { once: true });
 		});
@@ -77,6 +88,7 @@ class RemoteSlots implements Slots {
 	readonly key: string;
 	waiting = 0;
 	onWanted: (() => void) | undefined;
+	onFree: (() => void) | undefined;
 	readonly #client: LedgerClient;
 	readonly #bounds: SlotBounds;
 	readonly #held: number[] = [];

@@ -66,13 +66,16 @@ describe("the bounds of a pool, over all workers", slow, () => {
 		expect((await waiting).status).toBe(200);
 	});
 
-	it("let a warm process of one worker give way to a client of another", async () => {
+	it("let a warm process of one worker give way to a client of another, and it is warm again after that", async () => {
 		const pool = { mode: "session", min: 1, max: 1, queueTimeout: "50s" };
-		const { open, status } = await startWorkers({ s: entry(pool) });
+		const { open, end, status } = await startWorkers({ s: entry(pool) });
 		const [warm = 0] = placement(stdio("s", "raw", [], { pool: { mode: "session" } }), 2);
 		await until(async () => processesOf([await status(warm)], "s").length === 1, "a process is warm");
-		expect((await open(1 - warm, "s")).status).toBe(200);
+		const opened = await open(1 - warm, "s");
+		expect(opened.status).toBe(200);
 		expect(processesOf([await status(warm)], "s")).toEqual([]);
+		await end(1 - warm, "s", opened.session);
+		await until(async () => processesOf([await status(warm)], "s").length === 1, "it is warm again");
 	});
 });
 

@@ -12,6 +12,12 @@ describe("addresses of workers", () => {
 		expect(workerAddresses({ path }, 1)).toEqual([{ path }]);
 	});
 
+	it("are refused where the names become too long for sockets", () => {
+		const path = `/${"x".repeat(101)}`;
+		expect(bridgeAddresses({ path }, 1)).toEqual([{ path }]);
+		expect(() => bridgeAddresses({ path }, 2)).toThrow("--listen: The path in");
+	});
+
 	it("are consecutive ports", () => {
 		expect(workerAddresses({ host: "::1", port: 8090 }, 3).map((one) => "port" in one && one.port)).toEqual([
 			8090, 8091, 8092,

@@ -132,6 +132,28 @@ describe("the ledger", () => {
 		expect([waiting.map(({ outcome }) => outcome), holder.wanted, other.wanted]).toEqual([["ok", "ok"], false, false]);
 	});
 
+	it("tells who did not want to wait once a slot is free that nobody waits for", async () => {
+		const ledger = new Ledger();
+		const holder = worker(ledger).open("s", { ...bounds, max: 1 });
+		const other = worker(ledger).open("s", { ...bounds, max: 1 });
+		let told = 0;
+		other.onFree = () => void told++;
+		await holder.acquire(never);
+		expect(await other.acquire(never, false)).toBe("full");
+		const waits = holder.acquire(never);
+		holder.release();
+		expect(await waits).toBe("ok");
+		await settled();
+		expect(told).toBe(0);
+		holder.release();
+		await settled();
+		expect(told).toBe(1);
+		expect(await other.acquire(never, false)).toBe("ok");
+		other.release();
+		await settled();
+		expect(told).toBe(1);
+	});
+
 	it("never has more out than there are, loses none, and settles every caller, whatever happens", async () => {
 		const step = fc.record({
 			worker: fc.nat(2),

@@ -17,6 +17,7 @@ import { describeLimits } from "./processes/limits.ts";
 import { type BridgeStatus, type Counters, counted, createCounters, mergePools, type ServerStatus } from "./status.ts";
 import { requestIdOf, sendError } from "./transports/answer.ts";
 import { type HandlerDeps, handle } from "./transports/http.ts";
+import { WebSockets } from "./transports/websocket.ts";
 
 export interface BridgeOptions {
 	readonly source: RegistrySource;
@@ -52,7 +53,7 @@ export interface Bridge {
 /** A probe's bound where the registry sets none to the start of a process. */
 const endlessMs = 600_000;
 
-/** Starts the bridge: Streamable HTTP in front of the stdio servers of a registry. */
+/** Starts the bridge: Streamable HTTP, HTTP+SSE and WebSocket in front of the stdio servers of a registry. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	const { source, log, env, expand } = options;
 	const maxBodyBytes = options.maxBodyBytes ?? 64 * 1024 * 1024;
@@ -160,11 +161,15 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		serving: () => loaded && !closing,
 		pool: (id) => pools.get(id),
 		sessions: new Map(),
+		sseSessions: new Map(),
 		worker: worker.index,
 		peer: options.peer ?? (() => undefined),
 		status,
 		probe,
 	};
+
+	const webSockets = new WebSockets(handlerDeps);
+	server.on("upgrade", (request, socket, head) => webSockets.upgrade(request, socket, head));
 
 	const address = await listen(server, options.listen).catch(async (error: unknown) => {
 		await guard.close();
@@ -182,7 +187,10 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		const closed = new Promise<void>((resolve) => server.close(() => resolve()));
 		server.closeIdleConnections();
 		// Answers that were just written get a moment to leave.
-		const late = setTimeout(() => server.closeAllConnections(), 200);
+		const late = setTimeout(() => {
+			server.closeAllConnections();
+			webSockets.terminate();
+		}, 200);
 		await closed;
 		clearTimeout(late);
 		await guard.close();

@@ -6,7 +6,9 @@ import type { Log } from "../log.ts";
 import type { ProcessPool } from "../pool/contract.ts";
 import type { BridgeStatus } from "../status.ts";
 import { type AnswerContext, requestIdOf, sendError, sendJson } from "./answer.ts";
+import type { DuplexSession } from "./duplex.ts";
 import type { Session } from "./session.ts";
+import { isSsePath, openSse, postSse, sseSessionOf } from "./sse.ts";
 import { handleDelete, handleGet, handlePost, isJson, whileOpen } from "./streamable.ts";
 
 /** A server's pool, and the entry that it serves. */
@@ -22,6 +24,8 @@ export interface TransportDeps {
 	pool(server: string): Served | undefined;
 	/** Open sessions over Streamable HTTP by their ids. */
 	readonly sessions: Map<string, Session>;
+	/** Open streams of HTTP+SSE by their sessions' ids. */
+	readonly sseSessions: Map<string, DuplexSession>;
 	/** Which of the bridge's workers this is. */
 	readonly worker: number;
 	/** Where another worker is reached. */
@@ -48,11 +52,17 @@ export async function handle(request: IncomingMessage, response: ServerResponse,
 
 	const accept = request.headers.accept ?? "";
 	switch (request.method) {
-		case "POST":
+		case "POST": {
+			const named = request.headers["mcp-session-id"] === undefined ? sseSessionOf(path) : undefined;
+			if (named) return postSse(request, response, pool, named, context, deps);
 			return handlePost(request, response, pool, context, deps);
+		}
 		case "GET":
 			if (!accept.includes("text/event-stream")) {
 				return sendError(response, "not_acceptable", { ...context, detail: "GET needs text/event-stream alone." });
+			}
+			if (isSsePath(path) && !request.headers["mcp-session-id"] && !request.headers["last-event-id"]) {
+				return openSse(response, pool, context, deps);
 			}
 			return handleGet(request, response, pool, context, deps);
 		case "DELETE":

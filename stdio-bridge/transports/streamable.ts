@@ -49,8 +49,7 @@ export async function handlePost(
 	if (body === "too_large") return tooLarge(response, context, deps);
 	const scanned = scan(body);
 	if (!scanned.ok) {
-		const fault = scanned.fault === "parse" ? parseError : invalidRequest;
-		return sendProtocolError(response, fault, { ...context, detail: scanned.detail });
+		return sendProtocolError(response, faultStatus(scanned.fault), { ...context, detail: scanned.detail });
 	}
 	const { messages, batch } = scanned;
 	const only = batch || messages.length > 1 ? undefined : messages[0];
@@ -118,6 +117,11 @@ export function whileOpen(response: ServerResponse): AbortSignal {
 export function tooLarge(response: ServerResponse, context: AnswerContext, { maxBodyBytes }: TransportDeps): void {
 	const detail = `The limit is ${maxBodyBytes} bytes.`;
 	sendError(response, "body_too_large", { ...context, detail }, { connection: "close" });
+}
+
+/** How a body is refused that is no JSON, or no JSON-RPC. */
+export function faultStatus(fault: "parse" | "invalid"): { readonly status: number; readonly code: number } {
+	return fault === "parse" ? parseError : invalidRequest;
 }
 
 /** The id of a request as it is spelled, for errors. */

@@ -17,6 +17,7 @@ import { createMetrics } from "./metrics/metrics.ts";
 import { unknownServers } from "./registry/api-keys.ts";
 import { type ExpandDeps, expand } from "./registry/expand.ts";
 import { type Built, createSnapshotBuilder } from "./snapshot/builder.ts";
+import { changedNames } from "./snapshot/overlay.ts";
 import { type ApiKeyPlaces, type ApiKeySource, createApiKeySource } from "./sources/api-key-source.ts";
 import type { TlsFiles } from "./sources/certificate.ts";
 import { createCertificateSource } from "./sources/certificate-source.ts";
@@ -172,7 +173,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		buildMs = performance.now() - from;
 		metrics.built(buildMs);
 		ads.setSnapshot(built.snapshot);
-		for (const [id, { problem }] of built.outcomes) {
+		const { outcomes } = built;
+		const looked = before === undefined ? undefined : changedNames(before.outcomes, outcomes);
+		for (const id of looked ?? outcomes.keys()) {
+			const problem = outcomes.get(id)?.problem;
 			if (problem === undefined || before?.outcomes.get(id)?.problem === problem) continue;
 			log.warn({ event: "server_unavailable", server: id, problem }, `${id}: ${problem}`);
 		}

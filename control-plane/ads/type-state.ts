@@ -1,4 +1,5 @@
-import { changedNames, type EncodedResource, type Resources } from "../snapshot/snapshot.ts";
+import { changedNames } from "../snapshot/overlay.ts";
+import type { EncodedResource, Resources } from "../snapshot/snapshot.ts";
 import { NotingMap, NotingSet } from "./noting.ts";
 import { isPartial, mentions, type Refusal, refusalOf } from "./refusals.ts";
 import { Subscription } from "./subscription.ts";

@@ -1,9 +1,10 @@
 /** From a registry's text to the model, or to every fault in it. */
+import { changedMap, changedNames } from "../snapshot/overlay.ts";
 import { besideWrapper, isMap, type Wrapper, wrapperOf } from "./dialect.ts";
 import { MAX_ERRORS, readDocument } from "./document.ts";
 import { type EntryResult, parseEntry } from "./entry.ts";
 import { type Fault, jsonPointer } from "./fault.ts";
-import type { ParseResult, Server } from "./model.ts";
+import type { ParseResult, Registry, Server } from "./model.ts";
 import { cutRegistry, readPiece } from "./pieces.ts";
 import { MAX_TEXT } from "./read.ts";
 
@@ -91,33 +92,81 @@ function parsePieces(text: string, file: string, memory: Memory): Memory | undef
 	if (text.length > MAX_TEXT || text.includes("\0")) return undefined;
 	const pieces = cutRegistry(text, file);
 	if (pieces === undefined) return undefined;
-	const next = new Map<string, Remembered>();
+	const changes = new Map<string, Remembered | undefined>();
 	for (const piece of pieces.byId.values()) {
 		const own = text.slice(piece.from, piece.to);
-		let entry = memory.get(piece.id);
-		if (entry?.text === own) entry.text = own;
-		else entry = remember(entry, own, piece.id, readPiece(text, piece, pieces.language), undefined);
+		const known = memory.get(piece.id);
+		if (known?.text === own) {
+			known.text = own;
+			continue;
+		}
+		const id = ownCopy(piece.id);
+		const entry = remember(known, own, id, readPiece(text, piece, pieces.language), undefined);
 		if (!entry.result.ok) return undefined;
-		next.set(piece.id, entry);
+		changes.set(id, entry);
 	}
-	return next;
+	for (const id of memory.keys()) if (!pieces.byId.has(id)) changes.set(id, undefined);
+	const next = changedMap(memory, changes);
+	for (const id of changes.keys()) {
+		const replaced = memory.get(id);
+		// Maps that were made of one another share what they held before.
+		if (replaced !== undefined) replaced.text = "";
+	}
+	return inSameOrder(next.keys(), pieces.byId.keys()) ? next : inOrder(pieces.byId.keys(), next);
 }
 
-function registryOf(memory: Memory): ParseResult {
+/** The id apart from the text that it is a part of, which it would keep in memory. */
+function ownCopy(id: string): string {
+	return Buffer.from(id).toString();
+}
+
+function inSameOrder(some: Iterator<string>, others: Iterable<string>): boolean {
+	for (const id of others) if (some.next().value !== id) return false;
+	return true;
+}
+
+function inOrder(ids: Iterable<string>, memory: Memory): Memory {
+	return new Map(
+		[...ids].flatMap((id) => {
+			const entry = memory.get(id);
+			return entry === undefined ? [] : [[id, entry]];
+		}),
+	);
+}
+
+/** The registry that a memory holds; made of the one before where the memory is. */
+function registryOf(memory: Memory, before?: { readonly memory: Memory; readonly registry: Registry }): Registry {
+	const names = before === undefined ? undefined : changedNames(before.memory, memory);
+	// A server that was switched off has a place among the others that only a new map gives it.
+	const wasOff = (id: string) => before?.memory.has(id) === true && !before.registry.servers.has(id);
+	if (before !== undefined && names !== undefined && ![...names].some(wasOff)) {
+		const changes = new Map([...names].map((id) => [id, serverOf(memory.get(id))] as const));
+		return { servers: changedMap(before.registry.servers, changes) };
+	}
 	const servers = new Map<string, Server>();
-	for (const [id, { result }] of memory) if (result.ok && result.server !== undefined) servers.set(id, result.server);
-	return { ok: true, registry: { servers } };
+	for (const [id, entry] of memory) {
+		const server = serverOf(entry);
+		if (server !== undefined) servers.set(id, server);
+	}
+	return { servers };
+}
+
+function serverOf(entry: Remembered | undefined): Server | undefined {
+	return entry?.result.ok ? entry.result.server : undefined;
 }
 
 /** Makes a parser with a memory of its last good registry; see {@link RegistryParser}. */
 export function createRegistryParser(): RegistryParser {
 	let memory: Memory = new Map();
+	/** What {@link memory} was made into, where it was. */
+	let made: { readonly memory: Memory; readonly registry: Registry } | undefined;
 	let last: { readonly text: string; readonly file: string; readonly result: ParseResult } | undefined;
 	const parse = (text: string, file: string): ParseResult => {
 		const quick = parsePieces(text, file, memory);
 		if (quick !== undefined) {
 			memory = quick;
-			return registryOf(quick);
+			made = { memory, registry: registryOf(memory, made) };
+			return { ok: true, registry: made.registry };
 		}
 		const next = new Map<string, Remembered>();
 		const result = parseWith(text, file, (id, value, wrapper) => {

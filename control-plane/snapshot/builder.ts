@@ -3,6 +3,7 @@ import { type BuildContext, buildServer } from "../ir/build.ts";
 import type { ListenerIR, ServerIR } from "../ir/model.ts";
 import type { Registry, Server } from "../registry/model.ts";
 import { type Resource, translateGateway, translateServer } from "../xds/translate.ts";
+import { changedMap, changedNames } from "./overlay.ts";
 import { checkReferences } from "./references.ts";
 import { changeSnapshot, createSnapshot, type EncodedResource, encodeResource, type Snapshot } from "./snapshot.ts";
 
@@ -34,11 +35,18 @@ interface Remembered {
  * them all changes nothing but the time the next build takes.
  */
 export function createSnapshotBuilder(systemRootsPem: string) {
-	let remembered = new Map<string, Remembered>();
+	let remembered: ReadonlyMap<string, Remembered> = new Map();
+	/** Servers that may mean something else though their entries are the same. */
+	const volatile = new Set<string>();
 	let gateway:
 		| { readonly key: string; readonly plain: readonly Resource[]; readonly resources: readonly EncodedResource[] }
 		| undefined;
-	let last: { readonly snapshot: Snapshot; readonly gateway: readonly EncodedResource[] } | undefined;
+	let last:
+		| (Built & {
+				readonly gateway: readonly EncodedResource[];
+				readonly servers: Registry["servers"];
+		  })
+		| undefined;
 	let serial = 0;
 
 	function entry(server: Server, known: Remembered | undefined, context: BuildContext): Remembered {
@@ -66,35 +74,54 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 				checkReferences(plain, []);
 				gateway = { key, plain, resources: plain.map(encodeResource) };
 			}
-			const next = new Map<string, Remembered>();
-			const outcomes = new Map<string, ServerOutcome>();
+			// What nothing but the registry decides is looked at where that changed; with ten thousand servers, a few.
+			const known = last === undefined ? undefined : changedNames(last.servers, registry.servers);
+			const names = known === undefined ? new Set([...remembered.keys(), ...registry.servers.keys()]) : new Set(known);
+			for (const id of volatile) names.add(id);
+			const changes = new Map<string, Remembered | undefined>();
 			const gone: (readonly EncodedResource[])[] = [];
 			const come: (readonly EncodedResource[])[] = [];
-			let added = 0;
-			// One way over all servers: with ten thousand of them it is this that a change waits for.
-			for (const server of registry.servers.values()) {
-				const was = remembered.get(server.id);
-				const one = entry(server, was, context);
-				next.set(server.id, one);
-				outcomes.set(server.id, one.outcome);
-				if (was === one) continue;
-				if (was === undefined) added += 1;
-				else gone.push(was.resources);
-				come.push(one.resources);
+			for (const id of names) {
+				const server = registry.servers.get(id);
+				const was = remembered.get(id);
+				const one = server === undefined ? undefined : entry(server, was, context);
+				if (one === was) continue;
+				changes.set(id, one);
+				if (was !== undefined) gone.push(was.resources);
+				if (one !== undefined) come.push(one.resources);
 			}
-			if (next.size < remembered.size + added) {
-				for (const [id, was] of remembered) if (!next.has(id)) gone.push(was.resources);
-			}
+			const next =
+				known === undefined
+					? inOrder(registry, (id) => (changes.has(id) ? changes.get(id) : remembered.get(id)))
+					: changedMap(remembered, changes);
+			const outcomes =
+				known === undefined || last === undefined
+					? inOrder(registry, (id) => next.get(id)?.outcome)
+					: changedMap(last.outcomes, new Map([...changes].map(([id, one]) => [id, one?.outcome])));
 			const snapshot =
 				last?.gateway === gateway.resources
 					? changeSnapshot(serial + 1, last.snapshot, gone, come)
 					: createSnapshot(serial + 1, [gateway.resources, ...[...next.values()].map(({ resources }) => resources)]);
 			serial += 1;
+			for (const [id, one] of changes) {
+				if (one === undefined || (one.stable && one.server.type !== "auto")) volatile.delete(id);
+				else volatile.add(id);
+			}
 			remembered = next;
-			last = { snapshot, gateway: gateway.resources };
+			last = { snapshot, gateway: gateway.resources, servers: registry.servers, outcomes };
 			return { snapshot, outcomes };
 		},
 	};
+}
+
+/** A value for each server, in the order of the registry. */
+function inOrder<V>({ servers }: Registry, made: (id: string) => V | undefined): ReadonlyMap<string, V> {
+	const all = new Map<string, V>();
+	for (const id of servers.keys()) {
+		const value = made(id);
+		if (value !== undefined) all.set(id, value);
+	}
+	return all;
 }
 
 /** Nothing beside the entry decides what it means: it holds no placeholder and names no file. */

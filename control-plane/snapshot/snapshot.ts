@@ -3,6 +3,7 @@ import { encode } from "../xds/encode.ts";
 import { type ResourceType, typeUrl } from "../xds/names.ts";
 import type { Resource } from "../xds/translate.ts";
 import { keep } from "./arena.ts";
+import { changedMap } from "./overlay.ts";
 
 /** A resource as it is sent: its bytes and a version that only its content decides. */
 export interface EncodedResource {
@@ -48,15 +49,6 @@ export function createSnapshot(serial: number, parts: Iterable<readonly EncodedR
 	return { serial, resources };
 }
 
-/** Which names differ between resources and those that they were made of; weakly, or every snapshot would stay. */
-const steps = new WeakMap<Resources, { readonly before: WeakRef<Resources>; readonly names: ReadonlySet<string> }>();
-
-/** Names that may differ between the two, where that is known without looking: the second was made of the first. */
-export function changedNames(before: Resources, after: Resources): ReadonlySet<string> | undefined {
-	const step = steps.get(after);
-	return step?.before.deref() === before ? step.names : undefined;
-}
-
 /**
  * The snapshot with some resources taken out and others put in: of ten thousand servers, a change costs the one.
  * What nothing changes of a type stays the same object. @throws Error as {@link createSnapshot}
@@ -67,37 +59,38 @@ export function changeSnapshot(
 	gone: Iterable<readonly EncodedResource[]>,
 	come: Iterable<readonly EncodedResource[]>,
 ): Snapshot {
-	const made = new Map<ResourceType, { readonly map: Map<string, EncodedResource>; readonly names: Set<string> }>();
+	const made = new Map<ResourceType, Map<string, EncodedResource | undefined>>();
 	const ofType = (type: ResourceType) => {
-		const known = made.get(type);
-		if (known !== undefined) return known;
-		const fresh = { map: new Map(before.resources[type]), names: new Set<string>() };
-		made.set(type, fresh);
-		return fresh;
+		const known = made.get(type) ?? new Map<string, EncodedResource | undefined>();
+		made.set(type, known);
+		return known;
 	};
-	for (const part of gone) {
-		for (const { type, name } of part) {
-			const { map, names } = ofType(type);
-			map.delete(name);
-			names.add(name);
-		}
-	}
+	for (const part of gone) for (const { type, name } of part) ofType(type).set(name, undefined);
 	for (const part of come) {
 		for (const resource of part) {
-			const { map, names } = ofType(resource.type);
-			put(map, resource);
-			names.add(resource.name);
+			const { type, name } = resource;
+			const changes = ofType(type);
+			const there = changes.has(name) ? changes.get(name) : before.resources[type].get(name);
+			if (there !== undefined) throw new Error(twice(resource));
+			changes.set(name, resource);
 		}
 	}
 	const resources = { ...before.resources };
-	for (const [type, { map, names }] of made) {
-		resources[type] = map;
-		steps.set(map, { before: new WeakRef(before.resources[type]), names });
+	for (const [type, changes] of made) {
+		for (const [name, resource] of changes) {
+			const was = before.resources[type].get(name);
+			if (was?.version === resource?.version) changes.delete(name);
+		}
+		resources[type] = changedMap(before.resources[type], changes);
 	}
 	return { serial, resources };
 }
 
 function put(ofType: Map<string, EncodedResource>, resource: EncodedResource): void {
-	if (ofType.has(resource.name)) throw new Error(`two resources of type ${resource.type} are called ${resource.name}`);
+	if (ofType.has(resource.name)) throw new Error(twice(resource));
 	ofType.set(resource.name, resource);
+}
+
+function twice({ type, name }: EncodedResource): string {
+	return `two resources of type ${type} are called ${name}`;
 }

@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Registry } from "../registry/model.ts";
 import { fileState, writeFileAtomic } from "../registry/write-file-atomic.ts";
+import { changedNames } from "../snapshot/overlay.ts";
 import { type FileSource, registryWords } from "./file-source.ts";
 import { readTextFile } from "./read-file.ts";
 
@@ -89,16 +90,17 @@ async function put(path: string, text: string, expected: string): Promise<boolea
 
 /** Ids that differ. A server that did not change is the same object, so this costs little. */
 function difference(before: Registry | undefined, after: Registry | undefined): Omit<RegistryChange, "digest"> {
-	const old = before?.servers ?? new Map();
+	const old: Registry["servers"] = before?.servers ?? new Map();
+	const now: Registry["servers"] = after?.servers ?? new Map();
 	const added: string[] = [];
 	const changed: string[] = [];
-	for (const [id, server] of after?.servers ?? []) {
+	const removed: string[] = [];
+	for (const id of changedNames(old, now) ?? new Set([...old.keys(), ...now.keys()])) {
 		const was = old.get(id);
-		if (was === undefined) added.push(id);
+		const server = now.get(id);
+		if (server === undefined) removed.push(id);
+		else if (was === undefined) added.push(id);
 		else if (was !== server && !isDeepStrictEqual(was, server)) changed.push(id);
 	}
-	// As many as there should be: none is gone.
-	if (old.size + added.length === (after?.servers.size ?? 0)) return { added, changed, removed: [] };
-	const removed = [...old.keys()].filter((id) => after?.servers.has(id) !== true);
 	return { added, changed, removed };
 }

@@ -13,6 +13,7 @@ const registry = {
 	many: entry({ mode: "session" }),
 	moving: entry({ mode: "session" }),
 	plain: entry(),
+	stubborn: entry({ mode: "session" }, "stubborn"),
 	dying: entry({}, "exit-on-start"),
 };
 
@@ -63,9 +64,14 @@ async function post(id: string, message: object, session?: string) {
 	};
 }
 
+const initialize = (id: string) =>
+	post(id, {
+		method: "initialize",
+		params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } },
+	});
+
 async function open(id: string): Promise<string> {
-	const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
-	const { status, session, body } = await post(id, { method: "initialize", params });
+	const { status, session, body } = await initialize(id);
 	expect(status, JSON.stringify(body)).toBe(200);
 	return session;
 }
@@ -147,11 +153,29 @@ describe("two workers of the bridge", { timeout: 60_000 }, () => {
 		for (const { session, pid } of moving) expect(await pidOf("moving", session)).toBe(pid);
 	});
 
+	test("a bridge that is killed as a whole is back, though its processes do not want to end", async () => {
+		const old = await spread("stubborn", 2);
+		const before = await bridges();
+		const { bridge = 0 } = await gateway.children();
+		process.kill(bridge, "SIGKILL");
+		await eventually(
+			"all workers are new",
+			async () => {
+				const now = await bridges();
+				return now.every(
+					({ worker, pid }, index) => worker === index && pid !== undefined && pid !== before[index]?.pid,
+				);
+			},
+			30_000,
+		);
+		expect(gateway.output()).not.toContain("another process is listening");
+		await eventually("a session opens", async () => (await initialize("stubborn")).status === 200);
+		for (const { pid } of old) await eventually(`${pid} is gone`, () => !existsSync(`/proc/${pid}`));
+	});
+
 	test("status, API and metrics tell of all of them, and why a server does not start", async () => {
-		const failed = await post("dying", {
-			method: "initialize",
-			params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } },
-		});
+		await eventually("Envoy sends to a worker", async () => (await initialize("plain")).status === 200);
+		const failed = await initialize("dying");
 		expect([failed.status, failed.body.error?.data.reason]).toEqual([503, "process_failed_to_start"]);
 		const dying = await server("dying");
 		expect([dying.state, dying.problem]).toEqual(["failing", expect.stringContaining("cannot find the database")]);

@@ -74,7 +74,8 @@ interface Serve {
 async function runBridge({ file, listen, maxBodyBytes, json, supervised, role }: Serve & { role?: WorkerRole }) {
 	const { log } = createOutput({ json, process: role === undefined ? "bridge" : `bridge-${role.index}` });
 	let close = async () => {};
-	endWithParent(supervised, () => close());
+	// A worker ends at once, for the next one wants its socket; its guard sees to its processes.
+	endWithParent(supervised, async () => (role === undefined ? close() : undefined));
 	const [{ startBridge }, { createFileSource }, { expand }, { joinParent }] = await Promise.all([
 		import("../../../stdio-bridge/bridge.ts"),
 		import("../../sources/file-source.ts"),

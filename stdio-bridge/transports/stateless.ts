@@ -31,7 +31,8 @@ export async function handleStateless(
 	// Over HTTP a client cancels by closing the connection; an id here would be of another POST, maybe of another client.
 	if (message.method === "notifications/cancelled") return accept(response);
 	const gone = new AbortController();
-	response.once("close", () => gone.abort());
+	const abort = () => gone.abort();
+	response.once("close", abort);
 	const answer = new Answer(message, response, known);
 	const taken = await pool.takeSeat(answer.seatListener, gone.signal);
 	if (taken.ok === "legacy") return sendError(response, "session_required", known);
@@ -47,6 +48,8 @@ export async function handleStateless(
 	if (refused) return refuse(response, refused, known);
 	await seat.ready();
 	if (gone.signal.aborted) return;
+	// Nothing waits on the signal any more, and an abort costs a tenth of a call.
+	response.off("close", abort);
 	if (message.kind === "request") seat.call(message, answer);
 	else {
 		seat.notify(message);

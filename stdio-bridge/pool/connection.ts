@@ -166,6 +166,7 @@ export class Connection {
 		}
 		const scanned = scan(line);
 		if (scanned.ok) for (const message of scanned.messages) this.#message(message);
+		else if (scanned.fault === "invalid" && this.#badAnswer(line, scanned.detail)) return;
 		else if (this.#garbage.pass()) {
 			const text = line.toString("utf8", 0, 200);
 			const { detail } = scanned;
@@ -200,6 +201,14 @@ export class Connection {
 		// The answer that ends a subscription names it a second time.
 		if (message.subscriptionId !== undefined) edits.push({ span: message.subscriptionId, text: entry.id });
 		entry.listener.onAnswer(replaceSpans(bytes, edits), errorCode);
+	}
+
+	/** An answer that is none of JSON-RPC's must not leave its call waiting for ever. */
+	#badAnswer(line: Buffer, detail: string): boolean {
+		const { id, method }: { id?: unknown; method?: unknown } = JSON.parse(line.toString()) ?? {};
+		const entry = typeof id === "number" && method === undefined ? this.#take(id) : undefined;
+		entry?.listener.onFailure("internal", `The server's answer is not a JSON-RPC response: ${detail}`);
+		return entry !== undefined;
 	}
 
 	/** What a process of many clients says without naming the one that it is for. */

@@ -77,10 +77,16 @@ export class Pool implements ProcessPool {
 			return { ok: false, reason: "too_many_sessions", detail: `pool.maxSessions is ${this.server.pool.maxSessions}.` };
 		}
 		const shared = this.server.pool.mode === "shared" && !declaresCapabilities(initialize);
+		let held = true;
+		// A seat that was taken for a session which did not come about has given it back already.
+		const release = () => {
+			if (held) this.#deps.sessionSlots?.release();
+			held = false;
+		};
 		const opened = await (shared
-			? this.#shareSession(initialize, listener, signal)
-			: this.#ownSession(initialize, listener, signal));
-		if (opened.ok !== true) this.#deps.sessionSlots?.release();
+			? this.#shareSession(initialize, listener, signal, release)
+			: this.#ownSession(initialize, listener, signal, release));
+		if (opened.ok !== true) release();
 		return opened;
 	}
 
@@ -139,11 +145,19 @@ export class Pool implements ProcessPool {
 	}
 
 	/** A session with a process of its own. */
-	async #ownSession(initialize: Message, listener: SeatListener, signal: AbortSignal): Promise<OpenedSession> {
+	async #ownSession(
+		initialize: Message,
+		listener: SeatListener,
+		signal: AbortSignal,
+		release: () => void,
+	): Promise<OpenedSession> {
 		const started = await this.#wait(() => this.#process(signal, true));
 		if (!started.ok) return started;
 		const { connection } = started.process;
-		const seat = this.#sessionSeat(connection, listener, () => void this.#starter.stop(connection));
+		const seat = this.#sessionSeat(connection, listener, () => {
+			release();
+			void this.#starter.stop(connection);
+		});
 		const asked = await ask(seat, initialize, this.server.pool.startTimeoutMs, signal);
 		if (asked.ok) {
 			started.process.answered();
@@ -161,7 +175,12 @@ export class Pool implements ProcessPool {
 	}
 
 	/** A session at a process of many. */
-	async #shareSession(initialize: Message, listener: SeatListener, signal: AbortSignal): Promise<OpenedSession> {
+	async #shareSession(
+		initialize: Message,
+		listener: SeatListener,
+		signal: AbortSignal,
+		release: () => void,
+	): Promise<OpenedSession> {
 		this.#firstInitialize = initialize;
 		const taken = await this.#wait(() => this.#legacy.take(signal));
 		if (taken === "aborted") return { ok: false, reason: "session_lost", detail: undefined };
@@ -172,7 +191,11 @@ export class Pool implements ProcessPool {
 		const answer = replaceSpans(given.bytes, [{ span: given.id, text: idOf(initialize) }]);
 		if (taken.ok === "refused") return { ok: "refused", answer, errorCode: given.errorCode };
 		const { shared } = taken;
-		return { ok: true, seat: this.#sessionSeat(shared.connection, listener, () => this.#legacy.left(shared)), answer };
+		const seat = this.#sessionSeat(shared.connection, listener, () => {
+			release();
+			this.#legacy.left(shared);
+		});
+		return { ok: true, seat, answer };
 	}
 
 	async #openLegacy(process: StartedProcess): Promise<Opened> {
@@ -240,7 +263,7 @@ export class Pool implements ProcessPool {
 
 	#sessionSeat(connection: Connection, listener: SeatListener, onLeave: () => void): Seat {
 		const seat = connection.seat(listener, () => {
-			if (this.#sessions.delete(seat)) this.#deps.sessionSlots?.release();
+			this.#sessions.delete(seat);
 			onLeave();
 		});
 		this.#sessions.add(seat);

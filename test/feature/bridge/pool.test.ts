@@ -125,6 +125,18 @@ test("sessions are bounded by maxSessions", async () => {
 	expect((await open(pool)).opened.ok).toBe(true);
 });
 
+test("a session that did not come about gives its place back, once", async () => {
+	const { pool } = poolOf(stdio("a", "pool", ["exit-on-start"], { pool: { mode: "session", maxSessions: 1 } }));
+	for (let n = 0; n < 3; n++) expect((await open(pool)).opened).toMatchObject({ reason: "process_failed_to_start" });
+	const working = poolOf(stdio("a", "pool", [], { pool: { mode: "session", maxSessions: 1 } })).pool;
+	const gone = new AbortController();
+	const given = open(working, inbox(), {}, gone.signal);
+	gone.abort();
+	expect((await given).opened.ok).toBe(false);
+	expect((await open(working)).opened.ok).toBe(true);
+	expect((await open(working)).opened).toMatchObject({ reason: "too_many_sessions" });
+});
+
 test("min: so many processes are there before anyone asks, and again after each session", async () => {
 	const { pool, counters } = poolOf(stdio("a", "pool", [], { pool: { mode: "session", min: 2 } }));
 	await until(() => pool.status().processes.length === 2, "two processes");

@@ -1,5 +1,8 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { ResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, type Gateway, startGateway } from "../support/gateway.ts";
 import { openApiChecker } from "../support/openapi.ts";
@@ -107,6 +110,22 @@ describe("two workers of the bridge", { timeout: 60_000 }, () => {
 		const { pool, endpoints } = await server("plain");
 		expect(new Set(pool?.processes.map(({ worker }) => worker)).size).toBe(1);
 		expect(endpoints?.map(({ standby = false }) => standby).sort()).toEqual([false, true]);
+	});
+
+	test("messages of HTTP+SSE find the worker that has their stream", async () => {
+		const clients = await Promise.all(
+			Array.from({ length: 4 }, async () => {
+				const client = new Client({ name: "t", version: "1" });
+				await client.connect(new SSEClientTransport(new URL(`${gateway.url}/many`)));
+				return client;
+			}),
+		);
+		const whoami = async (client: Client) => (await client.request({ method: "whoami" }, ResultSchema))["pid"];
+		const pids = await Promise.all(clients.map(whoami));
+		expect(new Set(pids).size).toBe(4);
+		// Envoy sends each POST to the next worker, whichever that is.
+		for (let round = 0; round < 5; round++) expect(await Promise.all(clients.map(whoami))).toEqual(pids);
+		for (const client of clients) await client.close();
 	});
 
 	test("a worker that dies ends its own sessions with one 404; what comes next works at once", async () => {

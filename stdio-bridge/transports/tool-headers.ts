@@ -49,12 +49,14 @@ export class ToolHeaders {
 		return args && paramHeadersFault(declared, jsonOf(call, args), headers);
 	}
 
-	/** Those who come meanwhile wait for the same list. */
+	/** Those who come meanwhile wait for the same list, and ask themselves if its asker has gone. */
 	async #read(seat: Seat, signal: AbortSignal): Promise<void> {
+		const others = this.#reading;
 		this.#reading ??= this.#list(seat, signal).finally(() => {
 			this.#reading = undefined;
 		});
 		await this.#reading;
+		if (others !== undefined && this.#age > freshMs && !signal.aborted) await this.#read(seat, signal);
 	}
 
 	async #list(seat: Seat, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,7 +22,7 @@ const SILENCE_MS: Partial<Record<Suite, string>> = { "2025-11-25": "11000" };
 
 let gateway: Gateway;
 let upstream: Replica;
-/** One process's changes reach those who listen at another by this alone, as with replicas. */
+/** With a process for each request, changes reach those who listen at another one by this alone, as with replicas. */
 let bus: string;
 const direct = new Map<Suite, Promise<Results>>();
 
@@ -33,10 +33,8 @@ beforeAll(async () => {
 	const registry: Record<string, object> = {};
 	for (const mode of MODES) {
 		for (const suite of SUITES) {
-			const BUS = join(bus, `${mode}-${suite}`);
-			await mkdir(BUS);
 			const silence = SILENCE_MS[suite];
-			const env = { BUS, ...(silence !== undefined && { SILENCE_MS: silence }) };
+			const env = { ...(mode === "session" && { BUS: bus }), ...(silence !== undefined && { SILENCE_MS: silence }) };
 			registry[`${mode}-${suite}`] = { type: "stdio", command: NODE, args, env, pool: { mode } };
 		}
 	}

@@ -63,6 +63,11 @@ export class EventStream {
 		this.#response.end();
 	}
 
+	/** Cuts the connection: what is not taken yet must not hold up the process any longer. */
+	cut(): void {
+		this.#response.destroy();
+	}
+
 	readonly #stillThere = (): void => this.write(": keepalive\n\n");
 }
 

@@ -142,7 +142,7 @@ export class Exchange {
 		plainAnswers.delete(this.#openStream);
 		const { response, log, seat, primed, onOpen } = this.#options;
 		response.off("close", this.#closed);
-		const stream = new ResumableStream({ log, flow: seat, primed, polled: true, onOpen, onClose: this.#streamClosed });
+		const stream = new ResumableStream({ log, flow: seat, primed, onOpen, onClose: this.#streamClosed });
 		this.#stream = stream;
 		stream.connect(response);
 		this.#answers.forEach((answer, index) => {

@@ -1,15 +1,8 @@
 import type { ServerResponse } from "node:http";
 import { type EventLog, type LoggedEvent, type LoggedStream, primingId } from "./event-log.ts";
 import { EventStream, type Flow, messageEvent } from "./event-stream.ts";
-import { Waits } from "./waits.ts";
 
-/**
- * So long the stream of a call may be silent; then the bridge closes it and the client asks for the rest, so that no
- * intermediary's limit breaks a long call.
- * https://modelcontextprotocol.io/seps/1699-support-sse-polling-via-server-side-disconnect
- */
-const silences = new Waits(8000, 500);
-/** When a client whose stream was closed may come back; what the official clients take by themselves. */
+/** When a client whose connection broke may come back; what the official clients take by themselves. */
 const retryMs = 1000;
 
 export interface StreamOptions {
@@ -20,8 +13,6 @@ export interface StreamOptions {
 	 * Clients of older revisions may take its data for a message.
 	 */
 	readonly primed: boolean;
-	/** It is closed when it is silent for long. */
-	readonly polled: boolean;
 	/** A client is connected, for the first time or again. */
 	onOpen(): void;
 	onClose(): void;
@@ -54,25 +45,20 @@ export class ResumableStream implements LoggedStream {
 	/** Goes on in this response, with the events that the client has missed; undefined: it has just begun. */
 	connect(response: ServerResponse, missed?: readonly LoggedEvent<ResumableStream>[]): void {
 		// The client has left that connection, even where this is not seen yet.
-		this.#connection?.end();
+		this.#connection?.cut();
 		const { flow, primed, onOpen } = this.#options;
 		const connection = new EventStream(response, flow, () => this.#closed(connection));
 		this.#connection = connection;
 		if (primed && missed === undefined) connection.write(`id: ${primingId(this)}\nretry: ${retryMs}\ndata: \n\n`);
 		for (const event of missed ?? []) this.#write(event);
 		if (this.complete) connection.end();
-		else {
-			this.#notSilent();
-			onOpen();
-		}
+		else onOpen();
 	}
 
 	/** @param answer The message answers a call. */
 	send(message: Buffer, answer: boolean): void {
 		const event = this.#options.log.add(this, answer, (id) => messageEvent(message, id));
-		if (this.#connection === undefined) return;
 		this.#write(event);
-		this.#notSilent();
 	}
 
 	/** Nothing follows. */
@@ -91,21 +77,16 @@ export class ResumableStream implements LoggedStream {
 		this.#connection?.write(event.bytes, () => this.#options.log.delivered(event));
 	}
 
-	#notSilent(): void {
-		if (this.#options.polled && this.#options.primed) silences.add(this.#disconnect);
-	}
-
-	readonly #disconnect = (): void => {
+	#disconnect(): void {
 		const connection = this.#connection;
 		if (connection === undefined) return;
 		this.#closed(connection);
 		connection.end();
-	};
+	}
 
 	#closed(connection: EventStream): void {
 		if (this.#connection !== connection) return;
 		this.#connection = undefined;
-		silences.delete(this.#disconnect);
 		this.#options.onClose();
 	}
 }

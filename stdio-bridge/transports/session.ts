@@ -148,7 +148,6 @@ export class Session implements SeatListener {
 			log: this.#log,
 			flow: seat,
 			primed: this.revision >= firstPrimed,
-			polled: false,
 			onOpen: () => this.#flush(),
 			onClose: () => {},
 		});

@@ -14,9 +14,9 @@ const MODES = ["session", "shared"] as const;
 const TIMEOUT_MS = 300_000;
 
 /**
- * One tool closes its stream, and answers who comes back. A process cannot, but the bridge closes a stream that is
- * silent for 8 seconds; the suite listens for 10, then comes back. The older suite names a revision in its header whose
- * streams nobody closes, and over stdio the server sees no header.
+ * One tool closes its stream, and answers who comes back. A process cannot, and the bridge closes none by itself; but the
+ * suite listens for 10 seconds, then comes back. The older suite names a revision in its header whose streams nobody
+ * closes, and over stdio the server sees no header.
  */
 const SILENCE_MS: Partial<Record<Suite, string>> = { "2025-11-25": "11000" };
 

@@ -28,7 +28,7 @@ export interface Entry extends Partial<Omit<StdioServer, "pool">> {
 /** A registry entry that runs a fixture. */
 export function stdio(
 	id: string,
-	script: "raw" | "server" | "pool" | "stateless",
+	script: "raw" | "server" | "pool" | "stateless" | "streams",
 	args: readonly string[] = [],
 	entry: Entry = {},
 ): StdioServer {

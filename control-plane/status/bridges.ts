@@ -41,7 +41,7 @@ const poolFields = {
 			nextTryAt: z.string().exactOptional().describe("ISO 8601; left out: with the next request."),
 		})
 		.exactOptional()
-		.describe("There while the server cannot be started."),
+		.describe("There while the server cannot be started: its last start failed, and no process of it works."),
 	lastFailure: failure.exactOptional().describe("The last start that failed, be it long ago."),
 	limits: z
 		.record(z.string(), z.string())
@@ -109,49 +109,54 @@ export function summarizeBridge(asked: AskedBridge): BridgeSummary {
 
 /** The servers that the bridges tell of, each put together of what all workers say. */
 export function poolStatuses(asked: readonly AskedBridge[]): ReadonlyMap<string, PoolStatus> {
-	const pools = new Map<string, PoolStatus>();
+	const pools = new Map<string, [PoolStatus, ...PoolStatus[]]>();
 	for (const one of asked) {
 		if ("problem" in one) continue;
 		for (const [id, server] of Object.entries(one.answer.servers)) {
 			const processes = server.processes.map((process) => ({ ...process, worker: one.answer.worker.index }));
 			const own = { ...server, processes };
 			const others = pools.get(id);
-			pools.set(id, others === undefined ? own : added(others, own));
+			if (others === undefined) pools.set(id, [own]);
+			else others.push(own);
 		}
 	}
-	return pools;
+	return new Map([...pools].map(([id, all]) => [id, combined(all)]));
 }
 
-function added(one: PoolStatus, other: PoolStatus): PoolStatus {
-	const sum = (key: "sessions" | "waiting" | "starts" | "restarts" | "startFailures" | "deaths") =>
-		one[key] + other[key];
-	const [last, before] = (other.lastFailure?.at ?? "") > (one.lastFailure?.at ?? "") ? [other, one] : [one, other];
-	const { lastFailure } = last;
-	const unhealthy = last.unhealthy ?? before.unhealthy;
+function combined(all: readonly [PoolStatus, ...PoolStatus[]]): PoolStatus {
+	const [first] = all;
+	const sum = (count: (pool: PoolStatus) => number) => all.reduce((total, pool) => total + count(pool), 0);
+	const [latest] = all.toSorted((a, b) => (b.lastFailure?.at ?? "").localeCompare(a.lastFailure?.at ?? ""));
+	const { unhealthy: _, lastFailure: __, ...same } = first;
+	const unhealthy = all.some(works) ? undefined : (latest?.unhealthy ?? all.find((pool) => pool.unhealthy)?.unhealthy);
 	return {
-		...one,
-		sessions: sum("sessions"),
-		waiting: sum("waiting"),
-		starts: sum("starts"),
-		restarts: sum("restarts"),
-		startFailures: sum("startFailures"),
-		deaths: sum("deaths"),
-		processes: [...one.processes, ...other.processes],
+		...same,
+		sessions: sum(({ sessions }) => sessions),
+		waiting: sum(({ waiting }) => waiting),
+		starts: sum(({ starts }) => starts),
+		restarts: sum(({ restarts }) => restarts),
+		startFailures: sum(({ startFailures }) => startFailures),
+		deaths: sum(({ deaths }) => deaths),
+		processes: all.flatMap(({ processes }) => processes),
 		startSeconds: {
-			buckets: one.startSeconds.buckets.map(({ le, count }, index) => ({
+			buckets: first.startSeconds.buckets.map(({ le }, index) => ({
 				le,
-				count: count + (other.startSeconds.buckets[index]?.count ?? 0),
+				count: sum(({ startSeconds }) => startSeconds.buckets[index]?.count ?? 0),
 			})),
-			sum: one.startSeconds.sum + other.startSeconds.sum,
-			count: one.startSeconds.count + other.startSeconds.count,
+			sum: sum(({ startSeconds }) => startSeconds.sum),
+			count: sum(({ startSeconds }) => startSeconds.count),
 		},
 		...(unhealthy !== undefined && { unhealthy }),
-		...(lastFailure !== undefined && { lastFailure }),
+		...(latest?.lastFailure !== undefined && { lastFailure: latest.lastFailure }),
 	};
 }
 
-/** Why a server cannot be used: none of its processes works and the last start failed. Undefined where it can. */
-export function poolProblem({ unhealthy, processes, lastFailure }: PoolStatus): string | undefined {
-	if (unhealthy === undefined || processes.some(({ state }) => state === "ready" || state === "idle")) return undefined;
-	return lastFailure?.detail ?? "its last start failed";
+/** One that nobody uses yet may be the next that does not start, where the last one has not. */
+function works({ unhealthy, processes }: PoolStatus): boolean {
+	return processes.some(({ state }) => state === "ready" || (state === "idle" && unhealthy === undefined));
+}
+
+/** Why a server cannot be started; undefined where it can. */
+export function poolProblem({ unhealthy, lastFailure }: PoolStatus): string | undefined {
+	return unhealthy && (lastFailure?.detail ?? "its last start failed");
 }

@@ -61,6 +61,18 @@ describe("what the bridge's workers tell", () => {
 		expect(good && poolProblem(good)).toBeUndefined();
 	});
 
+	it("says so all the time while starts are tried again", async () => {
+		const warm = stdio("dying", "raw", ["exit-on-start"], { pool: { min: 1 } });
+		const address = addressOf(await bridgeWith([warm]));
+		const look = async () => poolStatuses(await readBridges([address])).get("dying");
+		await until(async () => (await look())?.startFailures === 1, "the first start has failed");
+		for (;;) {
+			const pool = await look();
+			expect(pool && poolProblem(pool)).toContain("cannot find the database");
+			if ((pool?.startFailures ?? 0) > 3) break;
+		}
+	});
+
 	it("counts a process that died", async () => {
 		const { first, addresses } = await workers();
 		await first.open("good");

@@ -42,7 +42,7 @@ describe("the bounds of a pool, over all workers", slow, () => {
 	});
 
 	it("hold for the queue and for sessions: what is beyond them gets a 503 that says so", async () => {
-		const bounded = { mode: "session", max: 1, maxQueue: 1, queueTimeout: "1s" };
+		const bounded = { mode: "session", max: 1, maxQueue: 1, queueTimeout: "4s" };
 		const { open, statuses } = await startWorkers({
 			queue: entry(bounded),
 			sessions: entry({ mode: "session", maxSessions: 1 }),

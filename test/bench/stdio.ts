@@ -49,7 +49,7 @@ export async function stdio({ quick, progress }: BenchOptions): Promise<Section>
 	try {
 		const { ours, peers } = await startAll(closing, progress);
 		const rounds = quick ? 2 : 5;
-		const ms = quick ? 300 : 600;
+		const ms = quick ? 300 : 500;
 		const groups: Group[] = [];
 		for (const kind of kinds) {
 			const targets = [

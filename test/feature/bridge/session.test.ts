@@ -36,8 +36,12 @@ describe("sessions of the bridge", () => {
 		});
 		expect(await post("/a", ping, "nonsense")).toMatchObject({ status: 404, body: { id: "p" } });
 		expect((await post("/b", ping, await open("a"))).body.error?.data["reason"]).toBe("session_lost");
-		for (const method of ["GET", "DELETE"]) {
-			const answer = await toAnswer(await fetch(url("/a"), { method, headers: { accept } }));
+		// A GET at the server's own path is HTTP+SSE's.
+		for (const [method, path] of [
+			["GET", "/a/below"],
+			["DELETE", "/a"],
+		] as const) {
+			const answer = await toAnswer(await fetch(url(path), { method, headers: { accept } }));
 			expect(answer).toMatchObject({ status: 400, body: { error: { data: { reason: "session_required" } } } });
 		}
 	});

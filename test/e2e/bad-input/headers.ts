@@ -103,8 +103,8 @@ export const headers: readonly RequestRow[] = [
 		answer: { reason: "session_lost", server: "stdio" },
 	},
 	{
-		name: "no session id for stdio",
-		bytes: get("Accept: text/event-stream", "/stdio"),
+		name: "no session id for stdio, where HTTP+SSE has no stream",
+		bytes: get("Accept: text/event-stream", "/stdio/below"),
 		answer: { reason: "session_required", server: "stdio" },
 	},
 	{

@@ -115,6 +115,8 @@ export class Connection {
 			},
 		});
 		this.#seats.add(seat);
+		// It ended while its taker was being told of it.
+		if (this.#ended) queueMicrotask(() => seat.end("process_died", undefined));
 		return seat;
 	}
 

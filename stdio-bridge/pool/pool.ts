@@ -46,7 +46,8 @@ export class Pool implements ProcessPool {
 	/** Until then the server is known not to speak 2026-07-28. */
 	#legacyUntil = 0;
 	#refill: NodeJS.Timeout | undefined;
-	#retired = false;
+	/** Ends the waits of those that came before the pool was retired. */
+	readonly #closed = new AbortController();
 
 	constructor(server: StdioServer, deps: PoolDeps) {
 		const { mode, idleTimeoutMs } = server.pool;
@@ -125,7 +126,7 @@ export class Pool implements ProcessPool {
 	 * end once no call is in flight, after `graceMs` at the latest. Resolves when no process is left.
 	 */
 	async retire(graceMs: number, when: "quiet" | "grace"): Promise<void> {
-		this.#retired = true;
+		this.#closed.abort();
 		for (const part of [this.#warm, this.#legacy, this.#modern, this.#leases]) part.close();
 		const busy = (connection: Connection) => (when === "grace" ? connection.seats : connection.calls) > 0;
 		const all = () => [...this.#starter.processes.keys()];
@@ -245,7 +246,8 @@ export class Pool implements ProcessPool {
 		const enough = new AbortController();
 		const signals = AbortSignal.any([signal, enough.signal]);
 		const start = this.#wait(() => this.#process(signals, true));
-		const first = await Promise.race([start, this.#leases.next(signals)]);
+		const next = this.#leases.next(signals);
+		const first = await Promise.race([start, next]);
 		enough.abort();
 		if (!("ok" in first)) {
 			// The start may have come about all the same.
@@ -254,11 +256,17 @@ export class Pool implements ProcessPool {
 			});
 			return lease(first);
 		}
+		// Both may have come in one turn.
+		void next.then((connection) => this.#leases.giveBack(connection, this.#deps.processSlots.wanted));
 		if (!first.ok) return first;
 		const opened = await this.#openModern(first.process);
 		if (opened.ok === true) return lease(opened.shared.connection);
 		void this.#starter.stop(first.process.connection);
 		return opened.ok === "refused" ? unavailable : opened;
+	}
+
+	get #retired(): boolean {
+		return this.#closed.signal.aborted;
 	}
 
 	#sessionSeat(connection: Connection, listener: SeatListener, onLeave: () => void): Seat {
@@ -274,9 +282,10 @@ export class Pool implements ProcessPool {
 	async #process(signal: AbortSignal, queue: boolean): Promise<Started> {
 		const process = this.#warm.take();
 		if (process !== undefined) this.#refillSoon();
-		const started: Started = process === undefined ? await this.#starter.start(signal, queue) : { ok: true, process };
-		if (!started.ok || !this.#retired) return started;
-		void this.#starter.stop(started.process.connection);
+		if (process !== undefined) return { ok: true, process };
+		const started = await this.#starter.start(AbortSignal.any([signal, this.#closed.signal]), queue);
+		if (!this.#retired) return started;
+		if (started.ok) void this.#starter.stop(started.process.connection);
 		return unavailable;
 	}
 

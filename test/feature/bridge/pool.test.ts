@@ -117,6 +117,36 @@ test("who waits gets the next process, and a 503 when it takes too long", async 
 	expect((await waiting).opened.ok).toBe(true);
 });
 
+test.for([
+	"session",
+	"shared",
+] as const)("%s: who waits when the pool is retired is told so, and nothing is started", async (mode) => {
+	const { pool, counters } = poolOf(stdio("a", "pool", [], { pool: { mode, max: 1, queueTimeoutMs: 0 } }));
+	const own = { roots: {} };
+	const one = seatOf((await open(pool, inbox(), own)).opened);
+	const session = open(pool, inbox(), own);
+	const request = mode === "session" && pool.takeSeat(inbox().listener, never);
+	await until(() => pool.status().waiting === (request ? 2 : 1), "clients to wait");
+	const retired = pool.retire(60_000, "grace");
+	expect((await session).opened).toMatchObject({ ok: false, reason: "server_unavailable" });
+	if (request) expect(await request).toMatchObject({ ok: false, reason: "server_unavailable" });
+	one.leave();
+	await retired;
+	expect(counters.starts).toBe(1);
+});
+
+test.for([
+	"session",
+	"shared",
+] as const)("%s: a process that ends with its answer to initialize leaves no session that hangs", async (mode) => {
+	const { pool } = poolOf(stdio("a", "pool", ["exit-on-initialize"], { pool: { mode } }));
+	const { opened, box } = await open(pool);
+	if (opened.ok !== true) return expect(opened).toMatchObject({ ok: false });
+	await until(() => box.ends.length === 1, "the seat's end");
+	expect(await call(opened.seat, '{"jsonrpc":"2.0","id":1,"method":"ping"}')).toContain("session_lost");
+	expect(pool.status()).toMatchObject({ sessions: 0 });
+});
+
 test("sessions are bounded by maxSessions", async () => {
 	const { pool } = poolOf(stdio("a", "pool", [], { pool: { mode: "shared", maxSessions: 1 } }));
 	const one = seatOf((await open(pool)).opened);

@@ -17,6 +17,8 @@ const invalidParams = -32602;
 
 export interface DuplexOptions {
 	readonly pool: Served;
+	/** The pool in force now, which is another one once the server has changed; undefined where the server is removed. */
+	current(): Served | undefined;
 	readonly log: Log;
 	readonly context: AnswerContext;
 	/** Sends a message to the client. */
@@ -69,9 +71,18 @@ export class DuplexSession implements SeatListener, Flow {
 		return this.#options.pool.server.id;
 	}
 
+	/** A connection may outlive what it was opened for. */
+	get #pool(): Served {
+		return this.#options.current() ?? this.#options.pool;
+	}
+
 	/** Undefined while the process takes more; wait for it before more is read of the client. */
 	ready(): Promise<void> | undefined {
-		return this.#seat?.ready();
+		for (const seat of this.#seats()) {
+			const ready = seat.ready();
+			if (ready !== undefined) return ready;
+		}
+		return undefined;
 	}
 
 	/** Takes a message of the client. */
@@ -98,14 +109,12 @@ export class DuplexSession implements SeatListener, Flow {
 	/** The client does not take what it is sent. */
 	slow(): void {
 		this.#slow++;
-		this.#seat?.slow();
-		for (const { seat } of this.#stateless.values()) seat?.slow();
+		for (const seat of this.#seats()) seat.slow();
 	}
 
 	flowing(): void {
 		this.#slow--;
-		this.#seat?.flowing();
-		for (const { seat } of this.#stateless.values()) seat?.flowing();
+		for (const seat of this.#seats()) seat.flowing();
 	}
 
 	onMessage(bytes: Buffer): void {
@@ -118,6 +127,11 @@ export class DuplexSession implements SeatListener, Flow {
 		else this.#end(reason, detail);
 	}
 
+	/** All that there are: of the session, and of requests without one. */
+	#seats(): Seat[] {
+		return [this.#seat, ...[...this.#stateless.values()].map(({ seat }) => seat)].filter((seat) => seat !== undefined);
+	}
+
 	async #open(initialize: Message): Promise<void> {
 		if (this.#seat !== undefined || this.#opening) {
 			return this.#refuse(initialize, invalidRequest, "This session is initialized already.");
@@ -127,7 +141,7 @@ export class DuplexSession implements SeatListener, Flow {
 		this.#opening = true;
 		this.#endedEarly = false;
 		this.#waiting++;
-		const opened = await this.#options.pool.openSession(initialize, this, this.#gone.signal);
+		const opened = await this.#pool.openSession(initialize, this, this.#gone.signal);
 		this.#opening = false;
 		this.#waiting--;
 		if (opened.ok === true && this.#over) opened.seat.leave();
@@ -164,7 +178,7 @@ export class DuplexSession implements SeatListener, Flow {
 			own.seat?.leave();
 		};
 		this.#waiting++;
-		const taken = await this.#options.pool.takeSeat(this.#logsOf(message), this.#gone.signal);
+		const taken = await this.#pool.takeSeat(this.#logsOf(message), this.#gone.signal);
 		this.#waiting--;
 		if (taken.ok === true) own.seat = taken.seat;
 		if (this.#over || own.takenBack || taken.ok !== true) {
@@ -247,8 +261,7 @@ export class DuplexSession implements SeatListener, Flow {
 		this.#over = true;
 		this.#idle.stop();
 		this.#gone.abort();
-		this.#seat?.leave();
-		for (const { seat } of this.#stateless.values()) seat?.leave();
+		for (const seat of this.#seats()) seat.leave();
 		this.#stateless.clear();
 	}
 }

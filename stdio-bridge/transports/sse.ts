@@ -39,6 +39,7 @@ export function openSse(response: ServerResponse, pool: Served, context: AnswerC
 	const flow = { slow: () => session.slow(), flowing: () => session.flowing() };
 	const session: DuplexSession = new DuplexSession({
 		pool,
+		current: () => deps.pool(pool.server.id),
 		log: deps.log,
 		context,
 		send: (message) => stream.write(messageEvent(message)),

@@ -62,6 +62,7 @@ export class WebSockets {
 		let full = false;
 		const session: DuplexSession = new DuplexSession({
 			pool,
+			current: () => this.#deps.pool(pool.server.id),
 			log: this.#deps.log,
 			context,
 			send: (message) => {

@@ -181,4 +181,17 @@ describe("WebSocket", () => {
 		old.socket.send(modern("d", "server/discover"));
 		expect(JSON.parse(await old.next())).toMatchObject({ id: "d" });
 	});
+
+	it("goes on with the server's new definition where it has no session", async () => {
+		const bridge = await bridgeWith([stdio("m", "pool", ["modern"])]);
+		const { socket, next } = await open(bridge, "/m");
+		const other = await open(bridge, "/m");
+		socket.send(modern(1, "echo"));
+		expect(JSON.parse(await next())).toHaveProperty("result");
+		bridge.source.set([stdio("m", "pool", ["modern"], { env: { CHANGED: "1" } })]);
+		socket.send(modern(2, "echo"));
+		expect(JSON.parse(await next())).toHaveProperty("result");
+		other.socket.send(JSON.stringify(initialize));
+		expect(JSON.parse(await other.next())).toHaveProperty("result");
+	});
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readLines } from "./lines.ts";
 import type { Output } from "./output.ts";
-import { mainFile } from "./paths.ts";
+import { compileCache, mainFile } from "./paths.ts";
 
 export interface SelfOptions {
 	/** The process's name where it does not log itself. */
@@ -15,7 +15,7 @@ export interface SelfOptions {
 /** Starts a command of our own that ends when the channel to this process does; its log is passed on. */
 export function spawnSelf({ name, args, env, output, nodeOptions = [] }: SelfOptions): ChildProcess {
 	const child = spawn(process.execPath, [...nodeOptions, mainFile, ...args, "--json", "--supervised"], {
-		env,
+		env: { NODE_COMPILE_CACHE: compileCache, ...env },
 		stdio: ["ignore", "pipe", "pipe", "ipc"],
 		detached: true,
 	});

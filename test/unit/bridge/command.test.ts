@@ -1,6 +1,7 @@
+import { DEFAULT_INHERITED_ENV_VARS } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { describe, expect, it } from "vitest";
 import type { StdioServer } from "../../../control-plane/registry/model.ts";
-import { resolveCommand, safeBase } from "../../../stdio-bridge/processes/command.ts";
+import { inheritedBySdk, resolveCommand, safeBase } from "../../../stdio-bridge/processes/command.ts";
 
 const server: StdioServer = {
 	type: "stdio",
@@ -44,4 +45,8 @@ describe("the command of a server", () => {
 		expect(Object.keys(resolved.ok ? resolved.command.env : {}).sort()).toEqual(["LANG", "PATH"]);
 		expect(safeBase(env, process.getuid?.())).toEqual(env);
 	});
+});
+
+it("the variables that the official SDK's stdio client passes on are passed on", () => {
+	expect(inheritedBySdk).toEqual(DEFAULT_INHERITED_ENV_VARS);
 });

@@ -6,6 +6,9 @@ export interface AnswerContext extends ErrorContext {
 	readonly idText?: string | undefined;
 }
 
+/** From here on a second write costs less than the copy. */
+const largeBody = 16 * 1024;
+
 /** Answers with JSON. */
 export function sendJson(
 	response: ServerResponse,
@@ -25,7 +28,9 @@ export function sendBytes(
 ): void {
 	if (response.destroyed || response.headersSent) return;
 	response.writeHead(status, { "content-type": "application/json", "content-length": json.length, ...headers });
-	response.end(json);
+	// Node sends head and body in one write where the body is a string; as Latin-1 its bytes stay what they are.
+	if (json.length < largeBody) response.end(json.toString("latin1"), "latin1");
+	else response.end(json);
 }
 
 /** Answers with an error of the catalogue. */

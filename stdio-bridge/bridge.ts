@@ -146,7 +146,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	const server = createServer({ maxHeaderSize: 128 * 1024, keepAlive: true }, (request, response) => {
 		handle(request, response, handlerDeps).catch((error) => {
 			if (request.destroyed && !request.complete) return;
-			log.error({ err: error, path: request.url }, "a request failed");
+			// Without the query: of HTTP+SSE it holds the session's id.
+			log.error({ err: error, path: request.url?.split("?", 1)[0] }, "a request failed");
 			if (response.headersSent) response.destroy();
 			else sendError(response, "internal", { requestId: requestIdOf(request) });
 		});

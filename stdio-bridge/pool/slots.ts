@@ -1,13 +1,4 @@
-import type { Slots } from "./contract.ts";
-
-export interface SlotBounds {
-	/** Slots that there are. */
-	readonly max: number;
-	/** Callers that may wait; 0 is none. */
-	readonly maxQueue: number;
-	/** How long they wait; 0 is for ever. */
-	readonly queueTimeoutMs: number;
-}
+import type { SlotBounds, Slots } from "./contract.ts";
 
 interface Ticket {
 	settle(outcome: "ok" | "late" | "aborted"): void;

@@ -4,6 +4,7 @@ import { errorResponse } from "../messages/compose.ts";
 import type { Message } from "../messages/message.ts";
 import { textOf } from "../messages/rewrite.ts";
 import type { CallListener, Seat, SeatListener } from "../pool/contract.ts";
+import { idOf } from "../pool/handshake.ts";
 import { type AnswerContext, errorMessage } from "./answer.ts";
 import type { Flow } from "./event-stream.ts";
 import type { Served } from "./http.ts";
@@ -264,8 +265,4 @@ export class DuplexSession implements SeatListener, Flow {
 		for (const seat of this.#seats()) seat.leave();
 		this.#stateless.clear();
 	}
-}
-
-function idOf(request: Message): string {
-	return request.id === undefined ? "null" : textOf(request, request.id);
 }

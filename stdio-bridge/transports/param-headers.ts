@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { isObject } from "../messages/is-object.ts";
 import { decodeHeader, headerOf, mismatch, missing, type RequestFault } from "./request-headers.ts";
 
 /**
@@ -91,8 +92,4 @@ function textOf(value: unknown): string | undefined {
 	if (typeof value === "boolean") return String(value);
 	if (typeof value !== "number") return undefined;
 	return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : String(value);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

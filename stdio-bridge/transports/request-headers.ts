@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { isObject } from "../messages/is-object.ts";
 import { memberOf } from "../messages/member.ts";
 import type { Message } from "../messages/message.ts";
 import { jsonOf } from "../messages/rewrite.ts";
@@ -193,8 +194,4 @@ function invalid(key: string, problem: string): RequestFault {
 		message: `Invalid params: ${key} in params._meta: ${problem}.`,
 		data: { envelope: { key, problem } },
 	};
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

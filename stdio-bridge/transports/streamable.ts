@@ -157,9 +157,9 @@ async function openSession(
 	if (!opened.ok) return sendError(response, opened.reason, { ...context, detail: opened.detail });
 	const { seat, answer } = opened;
 	if (gone.aborted) return seat.leave();
-	session.begin(seat, revisionOf(answer));
 	// Retired or ended between the process's answer and now.
 	if (session.ended) return sendError(response, "server_unavailable", context);
+	session.begin(seat, revisionOf(answer));
 	deps.sessions.set(session.id, session);
 	sendBytes(response, 200, answer, { "mcp-session-id": session.id });
 }

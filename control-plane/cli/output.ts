@@ -41,7 +41,7 @@ function prettyStream() {
 		sync: true,
 		colorize: process.stderr.isTTY === true && !process.env["NO_COLOR"],
 		translateTime: "SYS:HH:MM:ss.l",
-		ignore: "pid,hostname,process,event",
+		ignore: "hostname,process,event",
 		singleLine: true,
 		messageFormat: "{process}: {msg}",
 	});

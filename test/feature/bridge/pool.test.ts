@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { StdioServer } from "../../../control-plane/registry/model.ts";
 import type { CallListener, OpenedSession, Seat, SeatListener } from "../../../stdio-bridge/pool/contract.ts";
 import { readMessage } from "../../../stdio-bridge/pool/handshake.ts";
@@ -283,6 +283,39 @@ test.each([
 	expect(await pool.takeSeat(inbox().listener, never)).toEqual({ ok: "legacy" });
 	expect(await pool.takeSeat(inbox().listener, never)).toEqual({ ok: "legacy" });
 	expect((await open(pool)).opened.ok).toBe(true);
+});
+
+test("shared: a client that reads nothing makes the process wait, and loses its place where it keeps others waiting", async () => {
+	const { pool } = poolOf(stdio("a", "pool", [], { pool: { mode: "shared" } }));
+	const still = inbox();
+	const slow = seatOf((await open(pool, still)).opened);
+	const other = seatOf((await open(pool)).opened);
+	expect(other.pid).toBe(slow.pid);
+	vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+	onTestFinished(() => void vi.useRealTimers());
+	slow.slow();
+	const answer = call(other, '{"jsonrpc":"2.0","id":1,"method":"ping"}');
+	vi.advanceTimersByTime(9000);
+	expect(still.ends).toEqual([]);
+	expect(pool.status().processes[0]).toMatchObject({ seats: 2, calls: 1 });
+	vi.advanceTimersByTime(1000);
+	expect(still.ends).toEqual([expect.stringMatching(/^session_lost: .*read nothing/)]);
+	expect(await answer).toContain('"result"');
+	expect(pool.status()).toMatchObject({ sessions: 1 });
+});
+
+test("shared: where all processes are busy a further one is started, up to the bound", async () => {
+	const { pool } = poolOf(stdio("a", "pool", [], { pool: { mode: "shared", max: 5, maxShared: 2 } }));
+	const first = seatOf((await open(pool)).opened);
+	for (let id = 1; id <= 8; id++) void call(first, `{"jsonrpc":"2.0","id":${id},"method":"wait"}`);
+	expect(seatOf((await open(pool)).opened).pid).toBe(first.pid);
+	await until(() => pool.status().processes.filter(({ state }) => state === "idle").length === 1, "a second one");
+	const second = seatOf((await open(pool)).opened);
+	expect(second.pid).not.toBe(first.pid);
+	for (let id = 1; id <= 8; id++) void call(second, `{"jsonrpc":"2.0","id":${id},"method":"wait"}`);
+	await open(pool);
+	await open(pool);
+	expect(pool.status().processes).toHaveLength(2);
 });
 
 test("subscriptions of 2026-07-28 with the same id reach their own clients", async () => {

@@ -53,6 +53,8 @@ export class DuplexSession implements SeatListener, Flow {
 	/** Requests whose answers are still to come. */
 	#waiting = 0;
 	#slow = 0;
+	/** Resolves when the client takes again what it is sent. */
+	#taken: PromiseWithResolvers<void> | undefined;
 	#over = false;
 
 	constructor(options: DuplexOptions) {
@@ -77,8 +79,16 @@ export class DuplexSession implements SeatListener, Flow {
 		return this.#options.current() ?? this.#options.pool;
 	}
 
-	/** Undefined while the process takes more; wait for it before more is read of the client. */
+	/**
+	 * Undefined while process and client both take more; wait for it before more is read of the client. Else one that
+	 * asks and never listens would fill the memory with answers, of which those of the bridge itself pause no process.
+	 */
 	ready(): Promise<void> | undefined {
+		if (this.#over) return undefined;
+		if (this.#slow > 0) {
+			this.#taken ??= Promise.withResolvers();
+			return this.#taken.promise;
+		}
 		for (const seat of this.#seats()) {
 			const ready = seat.ready();
 			if (ready !== undefined) return ready;
@@ -115,6 +125,7 @@ export class DuplexSession implements SeatListener, Flow {
 
 	flowing(): void {
 		this.#slow--;
+		if (this.#slow === 0) this.#readOn();
 		for (const seat of this.#seats()) seat.flowing();
 	}
 
@@ -258,8 +269,14 @@ export class DuplexSession implements SeatListener, Flow {
 		this.#options.onEnd(reason, detail);
 	}
 
+	#readOn(): void {
+		this.#taken?.resolve();
+		this.#taken = undefined;
+	}
+
 	#leave(): void {
 		this.#over = true;
+		this.#readOn();
 		this.#idle.stop();
 		this.#gone.abort();
 		for (const seat of this.#seats()) seat.leave();

@@ -34,6 +34,8 @@ export class WebSockets {
 			noServer: true,
 			maxPayload: deps.maxBodyBytes,
 			perMessageDeflate: false,
+			// Pongs count as what the client has not taken yet.
+			autoPong: false,
 			handleProtocols: () => subprotocol,
 		});
 	}
@@ -60,37 +62,50 @@ export class WebSockets {
 
 	#serve(client: WebSocket, pool: Served, context: AnswerContext): void {
 		let full = false;
+		const sent = () => {
+			if (!full || client.bufferedAmount > 0) return;
+			full = false;
+			session.flowing();
+		};
+		/** Called after something was sent. */
+		const holdIfFull = () => {
+			if (full || client.bufferedAmount < fullBytes) return;
+			full = true;
+			session.slow();
+		};
+		const send = (message: Buffer) => {
+			client.send(message, { binary: false }, sent);
+			holdIfFull();
+		};
+		const readWhenReady = () => {
+			const ready = session.ready();
+			if (ready === undefined || client.isPaused) return;
+			client.pause();
+			void ready.then(() => {
+				client.resume();
+				readWhenReady();
+			});
+		};
 		const session: DuplexSession = new DuplexSession({
 			pool,
 			current: () => this.#deps.pool(pool.server.id),
 			log: this.#deps.log,
 			context,
-			send: (message) => {
-				client.send(message, { binary: false }, () => {
-					if (!full || client.bufferedAmount > 0) return;
-					full = false;
-					session.flowing();
-				});
-				if (full || client.bufferedAmount < fullBytes) return;
-				full = true;
-				session.slow();
-			},
+			send,
 			onEnd: (reason, detail) => close(client, reason, detail),
 		});
 		client.on("message", (data: RawData, binary: boolean) => {
 			if (binary) return client.close(unsupportedData, "Messages of MCP are text.");
 			// With the default `binaryType` a message is one Buffer.
 			const scanned = scan(data as Buffer);
-			if (!scanned.ok) {
-				const code = scanned.fault === "parse" ? -32700 : -32600;
-				client.send(errorResponse("null", code, scanned.detail), { binary: false });
-				return;
-			}
-			for (const message of scanned.messages) session.receive(message);
-			const ready = session.ready();
-			if (ready === undefined) return;
-			client.pause();
-			void ready.then(() => client.resume());
+			if (scanned.ok) for (const message of scanned.messages) session.receive(message);
+			else send(errorResponse("null", scanned.fault === "parse" ? -32700 : -32600, scanned.detail));
+			readWhenReady();
+		});
+		client.on("ping", (data: Buffer) => {
+			client.pong(data, false, sent);
+			holdIfFull();
+			readWhenReady();
 		});
 		client.on("close", () => session.close());
 		// Too large, or not WebSocket: the library has closed the connection with the code for it.

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
@@ -169,4 +170,32 @@ asyncio.run(main())
 			expect(child.output()).toContain("from python");
 		}
 	}, 120_000);
+
+	it("takes no further messages of a client that does not read its stream", async () => {
+		const bridge = await bridgeWith([stdio("s", "raw")]);
+		const gone = new AbortController();
+		onTestFinished(() => gone.abort());
+		const stream = await fetch(bridge.url("/s"), { headers: { accept: "text/event-stream" }, signal: gone.signal });
+		const next = reader(stream.body);
+		const endpoint = new URL(String(await next()).replace(/^[^?]+/, ""), bridge.url("/s"));
+		const count = 300;
+		let taken = 0;
+		const sendAll = async () => {
+			for (; taken < count; taken++) {
+				const body = JSON.stringify({ jsonrpc: "2.0", id: `${taken}`.padEnd(200_000), method: "ping" });
+				const headers = { accept: "application/json, text/event-stream", "content-type": "application/json" };
+				await fetch(endpoint, { method: "POST", body, headers, signal: gone.signal });
+			}
+		};
+		const sent = sendAll();
+		let before = -1;
+		await until(() => {
+			const same = taken === before;
+			before = taken;
+			return sleep(500, same);
+		}, "nothing more is taken");
+		expect(taken).toBeLessThan(count);
+		for (let n = 0; n < count; n++) expect(await next()).toMatch(/"code":-32600/);
+		await sent;
+	});
 });

@@ -56,6 +56,10 @@ const modern = (id: number | string, method: string, params: object = {}, meta: 
 		},
 	});
 
+const refusedRequest = JSON.stringify({ jsonrpc: "2.0", id: "i".repeat(2000), method: "ping" });
+const noMessage = "x".repeat(100);
+const pingBody = Buffer.alloc(120);
+
 describe("WebSocket", () => {
 	it("serves the official client, a process for each connection", async () => {
 		const bridge = await bridgeWith([stdio("s", "server")]);
@@ -125,6 +129,37 @@ describe("WebSocket", () => {
 			body: { error: { data: { reason: "unknown_server" } } },
 		});
 		expect((await open(bridge, "/s", ["graphql-ws", "mcp"])).socket.protocol).toBe("mcp");
+	});
+
+	it.each([
+		["requests that the bridge refuses", 20_000, (socket: WebSocket) => socket.send(refusedRequest)],
+		["text that is no message", 200_000, (socket: WebSocket) => socket.send(noMessage)],
+		["pings", 200_000, (socket: WebSocket) => socket.ping(pingBody)],
+	])("reads no further %s while the client does not take the answers", async (_what, count, ask) => {
+		const bridge = await bridgeWith([stdio("s", "raw")]);
+		const { socket } = await open(bridge, "/s");
+		let answers = 0;
+		socket.on("message", () => answers++).on("pong", () => answers++);
+		socket.pause();
+		let taken = 0;
+		const askAll = async () => {
+			for (; taken < count; taken += 100) {
+				for (let n = 0; n < 100; n++) ask(socket);
+				await until(() => socket.bufferedAmount === 0, "the bridge reads on", 60_000);
+			}
+		};
+		const asked = askAll();
+		let before = -1;
+		const stands = () => {
+			const same = taken === before;
+			before = taken;
+			return sleep(1000, same);
+		};
+		await until(stands, "nothing more is read", 60_000);
+		expect(taken).toBeLessThan(count);
+		socket.resume();
+		await asked;
+		await until(() => answers === count, "all is answered");
 	});
 
 	it("makes a slow client's server wait", async () => {

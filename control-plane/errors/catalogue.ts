@@ -118,6 +118,11 @@ export const catalogue = {
 		code: -32082,
 		message: "This is not a request that the gateway can read as HTTP.",
 	},
+	bad_message: {
+		status: 400,
+		code: -32600,
+		message: "This is not a message that this server's transport takes; `data.detail` says what is wrong with it.",
+	},
 	headers_too_large: {
 		status: 431,
 		code: -32083,

@@ -57,7 +57,7 @@ export function sendProtocolError(
 	fault: { readonly status: number; readonly code: number },
 	context: AnswerContext,
 ): void {
-	const body = errorBody("bad_request", { ...context, id: null });
+	const body = errorBody("bad_message", { ...context, id: null });
 	sendBytes(response, fault.status, spelled({ ...body, error: { ...body.error, code: fault.code } }, context));
 }
 

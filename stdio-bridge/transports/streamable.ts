@@ -154,7 +154,13 @@ async function openSession(
 	});
 	const opened = await pool.openSession(initialize, session, gone);
 	if (opened.ok === "refused") return sendBytes(response, 200, opened.answer);
-	if (!opened.ok) return sendError(response, opened.reason, { ...context, detail: opened.detail });
+	if (!opened.ok) {
+		const now = deps.pool(server);
+		// The server was changed while its process started: its new definition serves.
+		const changed = opened.reason === "server_unavailable" && now !== undefined && now !== pool;
+		if (changed) return openSession(response, now, initialize, context, deps);
+		return sendError(response, opened.reason, { ...context, detail: opened.detail });
+	}
 	const { seat, answer } = opened;
 	if (gone.aborted) return seat.leave();
 	// Retired or ended between the process's answer and now.

@@ -10,6 +10,8 @@ import { type Served, serverOf, type TransportDeps } from "./http.ts";
 
 /** What the official SDK's client asks for. */
 const subprotocol = "mcp";
+/** How often a client whose messages wait is looked after. */
+const lookMs = 15_000;
 /** With so much unsent the process is not read. */
 const fullBytes = 1024 * 1024;
 
@@ -77,11 +79,15 @@ export class WebSockets {
 			client.send(message, { binary: false }, sent);
 			holdIfFull();
 		};
+		let look: NodeJS.Timeout | undefined;
 		const readWhenReady = () => {
 			const ready = session.ready();
 			if (ready === undefined || client.isPaused) return;
 			client.pause();
+			// A socket that is not read does not tell that its client has gone; one that is written to does.
+			look = setInterval(() => client.ping(), lookMs).unref();
 			void ready.then(() => {
+				clearInterval(look);
 				client.resume();
 				readWhenReady();
 			});
@@ -107,7 +113,10 @@ export class WebSockets {
 			holdIfFull();
 			readWhenReady();
 		});
-		client.on("close", () => session.close());
+		client.on("close", () => {
+			clearInterval(look);
+			session.close();
+		});
 		// Too large, or not WebSocket: the library has closed the connection with the code for it.
 		client.on("error", (error) => this.#deps.log.debug({ server: context.server, err: error }, "WebSocket"));
 	}

@@ -125,7 +125,11 @@ describe("what an entry without a type becomes", () => {
 			detected: { transport: "streamable-http", path: "/mcp", revisions: ["2026-07-28", "2025-11-25"] },
 		});
 		expect(await server("old")).toMatchObject({ detected: { transport: "sse", path: "/api/sse" } });
-		expect(await server("fallback")).toMatchObject({ type: "auto", sessions: 0, detected: { transport: "stdio" } });
+		expect(await server("fallback")).toMatchObject({
+			type: "auto",
+			pool: { sessions: 0 },
+			detected: { transport: "stdio" },
+		});
 		expect(await server("program")).not.toHaveProperty("detected");
 		expect(await server("typed")).toMatchObject({ type: "http", state: "serving" });
 

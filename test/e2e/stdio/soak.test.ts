@@ -46,7 +46,8 @@ test("8 clients with the same ids, 10,000 calls at one process: everyone gets it
 }, 120_000);
 
 test.each(modes)("%s: 1,000 sessions, opened and abandoned, leave nothing", async (mode) => {
-	await abandon(mode, 300);
+	// V8 takes what it needs for so many the first time, and keeps it.
+	await abandon(mode, 1000);
 	await idle();
 	const before = usage();
 	await abandon(mode, 1000);

@@ -3,13 +3,14 @@ import type { StdioServer } from "../../control-plane/registry/model.ts";
 import type { Message } from "../messages/message.ts";
 import { replaceSpans } from "../messages/rewrite.ts";
 import type { PoolStatus, ProcessState } from "../status.ts";
-import { ask, type NotAnswered } from "./ask.ts";
+import { ask } from "./ask.ts";
 import type { Connection } from "./connection.ts";
 import type { Failure, OpenedSession, ProcessPool, Seat, SeatListener, Slots, TakenSeat } from "./contract.ts";
-import { declaresCapabilities, findEra, idOf, initialized, readMessage, sharedInitialize } from "./handshake.ts";
+import { declaresCapabilities, idOf } from "./handshake.ts";
 import { Leases } from "./leases.ts";
+import { notAnswered, openLegacy, openModern } from "./opening.ts";
 import { type Opened, SharedProcesses } from "./shared-processes.ts";
-import { type Started, type StartedProcess, Starter, type StarterDeps } from "./starter.ts";
+import { type Started, Starter, type StarterDeps } from "./starter.ts";
 import { Warm } from "./warm.ts";
 
 export interface PoolDeps extends Omit<StarterDeps, "server" | "slots" | "onChange"> {
@@ -27,7 +28,6 @@ const legacyMs = 60_000;
 /** From the taking of a warm process to the start of the next: by then who took it has its first answer. */
 const refillMs = 50;
 const unavailable: Failure = { ok: false, reason: "server_unavailable", detail: undefined };
-const silent: SeatListener = { onMessage() {}, onEnd() {} };
 
 /** The processes of one stdio server under one definition of it, and the clients at them. */
 export class Pool implements ProcessPool {
@@ -50,7 +50,7 @@ export class Pool implements ProcessPool {
 	readonly #closed = new AbortController();
 
 	constructor(server: StdioServer, deps: PoolDeps) {
-		const { mode, idleTimeoutMs } = server.pool;
+		const { mode, idleTimeoutMs, startTimeoutMs } = server.pool;
 		this.server = server;
 		this.#deps = deps;
 		this.#starter = new Starter({ ...deps, server, slots: deps.processSlots, onChange: () => this.#maintain() });
@@ -63,8 +63,15 @@ export class Pool implements ProcessPool {
 			idleTimeoutMs,
 			wanted: () => deps.processSlots.wanted,
 		};
-		this.#legacy = new SharedProcesses({ ...shared, open: (process) => this.#openLegacy(process) });
-		this.#modern = new SharedProcesses({ ...shared, open: (process) => this.#openModern(process) });
+		this.#legacy = new SharedProcesses({
+			...shared,
+			open: async (process) =>
+				this.#firstInitialize === undefined ? unavailable : openLegacy(process, this.#firstInitialize, startTimeoutMs),
+		});
+		this.#modern = new SharedProcesses({
+			...shared,
+			open: async (process) => this.#known(await openModern(process, startTimeoutMs)),
+		});
 		this.#leases = new Leases(idleTimeoutMs, (connection) => void this.#starter.stop(connection));
 		deps.processSlots.onWanted = () => this.#giveUpOne();
 		deps.processSlots.onFree = () => this.#maintain();
@@ -98,6 +105,7 @@ export class Pool implements ProcessPool {
 		const taken = await this.#wait(() => this.#modern.take(signal));
 		if (taken === "aborted") return { ok: false, reason: "session_lost", detail: undefined };
 		if (taken.ok === "refused") return unavailable;
+		if (taken.ok === "legacy") return { ok: "legacy" };
 		if (taken.ok !== true) return taken;
 		const { shared } = taken;
 		return { ok: true, seat: shared.connection.seat(listener, () => this.#modern.left(shared)) };
@@ -159,7 +167,8 @@ export class Pool implements ProcessPool {
 			release();
 			void this.#starter.stop(connection);
 		});
-		const asked = await ask(seat, initialize, this.server.pool.startTimeoutMs, signal);
+		const { startTimeoutMs } = this.server.pool;
+		const asked = await ask(seat, initialize, startTimeoutMs, signal);
 		if (asked.ok) {
 			started.process.answered();
 			if (asked.errorCode === undefined && !connection.ended) {
@@ -168,7 +177,7 @@ export class Pool implements ProcessPool {
 			}
 		}
 		// Before the seat is left, since that stops the process, which then can fail no more.
-		const failure = asked.ok ? undefined : this.#notAnswered(started.process, asked, "initialize");
+		const failure = asked.ok ? undefined : notAnswered(started.process, asked, "initialize", startTimeoutMs);
 		seat.leave();
 		if (failure !== undefined) return failure;
 		if (!asked.ok || asked.errorCode === undefined) return unavailable;
@@ -199,40 +208,11 @@ export class Pool implements ProcessPool {
 		return { ok: true, seat, answer };
 	}
 
-	async #openLegacy(process: StartedProcess): Promise<Opened> {
-		const { connection } = process;
-		if (this.#firstInitialize === undefined) return unavailable;
-		const seat = connection.seat(silent, () => {});
-		const asked = await ask(seat, sharedInitialize(this.#firstInitialize), this.server.pool.startTimeoutMs);
-		if (!asked.ok) return this.#notAnswered(process, asked, "initialize");
-		process.answered();
-		const answer = readMessage(asked.answer);
-		if (asked.errorCode !== undefined) return { ok: "refused", answer };
-		connection.tell(initialized.bytes);
-		seat.leave();
-		return { ok: true, shared: { connection, answer } };
-	}
-
-	async #openModern(process: StartedProcess): Promise<Opened> {
-		const { connection } = process;
-		const seat = connection.seat(silent, () => {});
-		const found = await findEra(seat, this.server.pool.startTimeoutMs);
-		seat.leave();
-		if (found.era === "modern") {
-			process.answered();
-			return { ok: true, shared: { connection } };
-		}
-		if (found.era === "legacy") {
-			process.answered();
-			this.#legacyUntil = Number.POSITIVE_INFINITY;
-			return { ok: "legacy" };
-		}
-		// Some servers end on a method that they do not know. Whether this one starts at all a session will tell.
-		if (found.asked.why === "failed" && found.asked.reason === "process_died") {
-			this.#legacyUntil = performance.now() + legacyMs;
-			return { ok: "legacy" };
-		}
-		return this.#notAnswered(process, found.asked, "server/discover");
+	/** Remembers that a server does not speak 2026-07-28. */
+	#known(opened: Opened): Opened {
+		if (opened.ok === "legacy")
+			this.#legacyUntil = opened.ended ? performance.now() + legacyMs : Number.POSITIVE_INFINITY;
+		return opened;
 	}
 
 	/** A process for one stateless request alone. */
@@ -259,10 +239,11 @@ export class Pool implements ProcessPool {
 		// Both may have come in one turn.
 		void next.then((connection) => this.#leases.giveBack(connection, this.#deps.processSlots.wanted));
 		if (!first.ok) return first;
-		const opened = await this.#openModern(first.process);
+		const opened = this.#known(await openModern(first.process, this.server.pool.startTimeoutMs));
 		if (opened.ok === true) return lease(opened.shared.connection);
 		void this.#starter.stop(first.process.connection);
-		return opened.ok === "refused" ? unavailable : opened;
+		if (opened.ok === "refused") return unavailable;
+		return opened.ok === "legacy" ? { ok: "legacy" } : opened;
 	}
 
 	get #retired(): boolean {
@@ -287,19 +268,6 @@ export class Pool implements ProcessPool {
 		if (!this.#retired) return started;
 		if (started.ok) void this.#starter.stop(started.process.connection);
 		return unavailable;
-	}
-
-	#notAnswered(process: StartedProcess, asked: NotAnswered, method: string): Failure {
-		const { counters } = this.#deps;
-		if (asked.why === "aborted") return { ok: false, reason: "session_lost", detail: undefined };
-		if (asked.why === "time") {
-			const { startTimeoutMs } = this.server.pool;
-			const detail = `The process did not answer \`${method}\` within ${startTimeoutMs} ms (\`pool.startTimeout\`).`;
-			process.failed("timeout", detail);
-			return { ok: false, reason: "timeout", detail };
-		}
-		if (asked.reason !== "process_died") return { ok: false, reason: asked.reason, detail: asked.detail };
-		return { ok: false, reason: "process_failed_to_start", detail: asked.detail ?? counters.lastFailure?.detail };
 	}
 
 	/** Not at once: a start stops this process for some milliseconds and takes a core, and somebody waits just now. */

@@ -12,7 +12,8 @@ export interface SharedProcess {
 /** What an opening made of a process. */
 export type Opened =
 	| { readonly ok: true; readonly shared: SharedProcess }
-	| { readonly ok: "legacy" }
+	/** It does not speak 2026-07-28. `ended`: it ended on the question, and it may be that it cannot start at all. */
+	| { readonly ok: "legacy"; readonly ended: boolean }
 	/** Its answer to `initialize` is an error. */
 	| { readonly ok: "refused"; readonly answer: Message }
 	| Failure;

@@ -53,6 +53,10 @@ export async function handlePost(
 	}
 	const { messages, batch } = scanned;
 	const only = batch || messages.length > 1 ? undefined : messages[0];
+	if (batch && messages.some(({ protocolVersion }) => protocolVersion !== undefined)) {
+		const detail = "Revisions from 2026-07-28 on have no batches.";
+		return sendProtocolError(response, invalidRequest, { ...context, detail });
+	}
 	if (only !== undefined && isStateless(only, request.headers)) {
 		return handleStateless(request, response, pool, only, context);
 	}

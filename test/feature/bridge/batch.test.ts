@@ -29,6 +29,13 @@ describe("batches of 2025-03-26", () => {
 		expect(answer.messages.map(({ id, method }) => id ?? method)).toEqual([2, "notifications/progress", 3, 1]);
 	});
 
+	it("are refused where a message is of a revision that has none", async () => {
+		const post = await session();
+		const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
+		const { status, body } = await post([call(1, "line", { _meta }), call(2, "line")]);
+		expect([status, body.error?.code]).toEqual([400, -32600]);
+	});
+
 	it("may hold notifications alone", async () => {
 		const post = await session();
 		const note = { jsonrpc: "2.0", method: "notifications/initialized" };

@@ -32,8 +32,11 @@ export const k8sEntry = k8sFields
 		(entry): Omit<KubernetesServer, "id"> => ({
 			type: "k8s",
 			chart: entry.chart,
-			...(entry.replicas !== undefined && { replicas: entry.replicas }),
 			...(entry.namespace !== undefined && { namespace: entry.namespace }),
+			manage: true,
+			via: "endpoints",
+			loadBalancer: "round-robin",
+			values: entry.replicas === undefined ? {} : { replicas: entry.replicas },
 		}),
 	)
 	.describe("An MCP server that runs as pods on Kubernetes.");

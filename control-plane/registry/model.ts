@@ -137,13 +137,82 @@ export interface StdioServer {
 	readonly ignored?: readonly string[];
 }
 
-/** A server on Kubernetes. Parsed and checked by every version; served once the Kubernetes part is there. */
+/** CPU and memory in Kubernetes' notation, as in `250m` and `256Mi`. */
+export interface ResourceAmounts {
+	readonly cpu?: string;
+	readonly memory?: string;
+}
+
+/** Scaling between two bounds by the pods' CPU: a HorizontalPodAutoscaler. */
+export interface Autoscale {
+	readonly min: number;
+	readonly max: number;
+	/** Mean CPU of the pods, percent of what they request. */
+	readonly cpu: number;
+}
+
+/** Kubernetes' own objects, passed on as they are written. */
+export type KubernetesJson = { readonly [key: string]: unknown };
+
+/**
+ * What a server on Kubernetes is made of: the keys of `charts/mcp-server/values.yaml`. An entry gives some of them, its
+ * chart others, and `mcp-server` the rest.
+ */
+export interface ServerValues {
+	readonly image: string;
+	readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
+	/** `http`: the container speaks MCP over HTTP. `stdio`: a bridge is put in front of its command. */
+	readonly transport: "http" | "stdio";
+	readonly port: number;
+	/** Path of the MCP endpoint, beginning with `/`. */
+	readonly path: string;
+	/** Instead of the image's entry point. Must be given for `stdio`. */
+	readonly command: readonly string[];
+	readonly args: readonly string[];
+	/** Go into a ConfigMap. */
+	readonly env: Readonly<Record<string, string>>;
+	/** Variable to Secret and key in it; no value is ever written down. */
+	readonly secrets: Readonly<Record<string, { readonly name: string; readonly key: string }>>;
+	readonly resources: { readonly requests?: ResourceAmounts; readonly limits?: ResourceAmounts };
+	/** Left out: whatever a person or an autoscaler sets, beginning with one. */
+	readonly replicas?: number;
+	readonly autoscale?: Autoscale;
+	/** Instead of a TCP check of the port. */
+	readonly probes: {
+		readonly readiness?: KubernetesJson;
+		readonly liveness?: KubernetesJson;
+		readonly startup?: KubernetesJson;
+	};
+	readonly serviceAccount?: string;
+	readonly nodeSelector: Readonly<Record<string, string>>;
+	readonly tolerations: readonly KubernetesJson[];
+	/** User of the container where its image names none that is not root. */
+	readonly runAsUser?: number;
+	/** A terminating pod goes on so long after it is taken out of the balancing. */
+	readonly drainSeconds: number;
+	/** `stdio`: image that the bridge is copied from. */
+	readonly bridgeImage: string;
+	/** `stdio`: how processes are shared, as in an entry of type stdio. */
+	readonly pool: KubernetesJson;
+}
+
+/** A server that runs as pods on Kubernetes. */
 export interface KubernetesServer {
 	readonly type: "k8s";
 	readonly id: string;
-	readonly chart: string;
-	readonly replicas?: number;
+	/** Folder of `charts/` whose values stand where the entry gives none. Left out: `mcp-server`. */
+	readonly chart?: string;
+	/** Left out: the gateway's own. */
 	readonly namespace?: string;
+	/** `true`: created, changed and removed by the gateway. `false`: only found. */
+	readonly manage: boolean;
+	/** Name of the Service of a server that is only found. Left out: the server's id. */
+	readonly service?: string;
+	/** `endpoints`: Envoy balances over the pods. `service`: it connects to the Service, and Kubernetes balances. */
+	readonly via: "endpoints" | "service";
+	readonly loadBalancer: LoadBalancer;
+	/** What the entry itself says. */
+	readonly values: Partial<ServerValues>;
 }
 
 /**

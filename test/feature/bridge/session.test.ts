@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { kubernetesServer } from "../../support/kubernetes-server.ts";
 import { accept, alive, bridgeWith, initialize, stdio, toAnswer, until } from "./setup.ts";
 
 describe("sessions of the bridge", () => {
@@ -47,7 +48,7 @@ describe("sessions of the bridge", () => {
 	});
 
 	it("knows stdio servers of the registry only", async () => {
-		const http = { ...stdio("h", "raw"), type: "k8s" as const, chart: "c" };
+		const http = kubernetesServer("h", { chart: "c" });
 		const { post, url } = await bridgeWith([http]);
 		for (const path of ["/none", "/h", "/", "/%73"]) {
 			expect(await post(path, initialize)).toMatchObject({

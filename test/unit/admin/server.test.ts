@@ -11,6 +11,7 @@ import { createFileSource, type FileSource } from "../../../control-plane/source
 import type { SourceState } from "../../../control-plane/sources/registry-source.ts";
 import { createRegistryWriter } from "../../../control-plane/sources/registry-writer.ts";
 import type { StatusDeps } from "../../../control-plane/status/status.ts";
+import { kubernetesServer } from "../../support/kubernetes-server.ts";
 import { openApiChecker } from "../../support/openapi.ts";
 import { snapshotOf } from "../ads/resources.ts";
 
@@ -23,7 +24,7 @@ let api: ReturnType<typeof createAdminApi>;
 beforeEach(async () => {
 	ads = await startAdsServer({ address: "127.0.0.1:0", log: pino({ level: "silent" }), onChange: () => {} });
 	state = { registry: { servers: new Map() }, errors: [], loadedAt: 5 };
-	const server = { type: "k8s", id: "k", chart: "c" } as const;
+	const server = kubernetesServer("k", { chart: "c" });
 	const status: StatusDeps = {
 		registryFile: "r.yaml",
 		source: () => state,

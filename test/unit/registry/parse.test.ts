@@ -1,9 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatErrors } from "../../../control-plane/registry/format.ts";
 import type { ParseResult, Server } from "../../../control-plane/registry/model.ts";
 import { createRegistryParser, parseRegistry } from "../../../control-plane/registry/parse.ts";
+import { kubernetesServer } from "../../support/kubernetes-server.ts";
 import { malformed } from "./malformed.ts";
 
 function servers(result: ParseResult): Record<string, Server> {
@@ -78,7 +80,11 @@ describe("the gateway's own format", () => {
 		});
 		const k8s = '{"github-server": {"type":"k8s","chart":"github-server","replicas":2,"namespace":"mcp"}}';
 		expect(servers(parseRegistry(k8s, "r.json"))).toEqual({
-			"github-server": { id: "github-server", type: "k8s", chart: "github-server", replicas: 2, namespace: "mcp" },
+			"github-server": kubernetesServer("github-server", {
+				chart: "github-server",
+				namespace: "mcp",
+				values: { replicas: 2 },
+			}),
 		});
 	});
 
@@ -90,7 +96,7 @@ describe("the gateway's own format", () => {
 		).toEqual({
 			a: auto("a", "http://a"),
 			b: stdio("b", "npx", "-y", "x"),
-			c: { id: "c", type: "k8s", chart: "x" },
+			c: kubernetesServer("c", { chart: "x" }),
 			d: auto("d", "http://a"),
 			e: http("e", "http://a"),
 		});
@@ -256,7 +262,7 @@ describe("files of other tools", () => {
 	test("the gateway's own keys work in them", () => {
 		expect(json({ mcpServers: { a: { cmd: ["x"] }, b: { chart: "b" } } })).toEqual({
 			a: stdio("a", "x"),
-			b: { id: "b", type: "k8s", chart: "b" },
+			b: kubernetesServer("b", { chart: "b" }),
 		});
 	});
 });

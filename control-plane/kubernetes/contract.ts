@@ -1,0 +1,132 @@
+/** What the parts of the Kubernetes side know of each other. */
+import type {
+	KubernetesObject,
+	V1ConfigMap,
+	V1Deployment,
+	V1EndpointSlice,
+	V1Pod,
+	V1PodDisruptionBudget,
+	V1Service,
+	V2HorizontalPodAutoscaler,
+} from "@kubernetes/client-node";
+import type { KubernetesServer } from "../registry/model.ts";
+
+/** The kinds of object that a managed server consists of, as they are written. */
+export interface OwnedKinds {
+	readonly Deployment: V1Deployment;
+	readonly Service: V1Service;
+	readonly ConfigMap: V1ConfigMap;
+	readonly HorizontalPodAutoscaler: V2HorizontalPodAutoscaler;
+	readonly PodDisruptionBudget: V1PodDisruptionBudget;
+}
+
+export type OwnedKind = keyof OwnedKinds;
+
+/** An object of a server, complete: apiVersion, kind, metadata with name, namespace and labels. */
+export type OwnedObject = OwnedKinds[OwnedKind];
+
+/** All kinds that are watched. */
+export interface WatchedKinds extends OwnedKinds {
+	readonly EndpointSlice: V1EndpointSlice;
+	readonly Pod: V1Pod;
+}
+
+export type WatchedKind = keyof WatchedKinds;
+
+/** Where and as whom the control plane speaks to the API server. */
+export interface ConnectionFacts {
+	/** `service account`, or the kubeconfig's file and context, for status. */
+	readonly source: string;
+	readonly inCluster: boolean;
+	/** Namespace of entries that name none. */
+	readonly namespace: string;
+}
+
+/**
+ * The watched objects of the cluster as they were last seen: rebuilt by a new list, kept while the API server is away.
+ * Only what carries this gateway's owner label is in it, and the EndpointSlices of Services that entries name.
+ */
+export interface ClusterCache {
+	/** Every watch has listed once. */
+	readonly synced: boolean;
+	/** What keeps a watch from being up to date, one sentence each: forbidden, unreachable since. Empty: all is well. */
+	readonly problems: readonly string[];
+	get<K extends WatchedKind>(kind: K, namespace: string, name: string): WatchedKinds[K] | undefined;
+	list<K extends WatchedKind>(kind: K): readonly WatchedKinds[K][];
+	/** EndpointSlices of a Service. */
+	slices(namespace: string, service: string): readonly V1EndpointSlice[];
+	/** Pods of a server's Deployment, by the name of its objects. */
+	pods(namespace: string, name: string): readonly V1Pod[];
+	/** Called after each change, with the namespace and the name of the server's objects (`*`: anything may have changed). */
+	subscribe(listener: (changed: { namespace: string; name: string }) => void): () => void;
+	/** Services of entries that the gateway does not manage: their slices are watched one by one. */
+	follow(services: readonly { readonly namespace: string; readonly name: string }[]): void;
+	close(): Promise<void>;
+}
+
+/** A replica as Envoy is told of it. */
+export interface PodEndpoint {
+	readonly host: string;
+	readonly port: number;
+	/** The node's zone (`topology.kubernetes.io/zone`), where the cluster tells it. */
+	readonly zone?: string;
+	/** Terminating: keeps its sessions, gets no new ones. */
+	readonly draining?: true;
+}
+
+/** What the cluster says of one server. The same object for as long as nothing has changed. */
+export type Discovery =
+	| {
+			readonly state: "found";
+			readonly via: "endpoints";
+			readonly path: string;
+			readonly endpoints: readonly PodEndpoint[];
+	  }
+	| {
+			readonly state: "found";
+			readonly via: "service";
+			readonly path: string;
+			readonly host: string;
+			readonly port: number;
+	  }
+	/** Not to be served now, and why. */
+	| { readonly state: "missing"; readonly problem: string };
+
+/** Discovery as the builder asks for it. */
+export type Discover = (server: KubernetesServer) => Discovery;
+
+/** Something about a server that a person must know, level-based: gone once it is no longer so. */
+export interface Condition {
+	/** Stable, for scripts: `forbidden`, `namespace_missing`, `quota`, `name_clash`, `chart_faulty`, `unreachable`, ... */
+	readonly reason: string;
+	/** A sentence with what to do. Never a secret. */
+	readonly message: string;
+}
+
+/** One pod for `servers pods` and status. */
+export interface PodStatus {
+	readonly name: string;
+	readonly namespace: string;
+	readonly address?: string;
+	readonly node?: string;
+	readonly ready: boolean;
+	readonly terminating: boolean;
+	readonly restarts: number;
+	/** Why it is not ready: `image cannot be pulled: ...`, `crash loop, exit code 1`, `unschedulable: ...`. */
+	readonly problem?: string;
+	/** Last lines that a crashed container wrote; asked for on demand, never kept. */
+	readonly lastLines?: readonly string[];
+}
+
+/** A server's pods and conditions, for status. */
+export interface KubernetesStatus {
+	readonly namespace: string;
+	/** Name of its Deployment and Service. */
+	readonly name: string;
+	readonly managed: boolean;
+	readonly replicas?: { readonly wanted: number; readonly ready: number };
+	readonly conditions: readonly Condition[];
+	readonly pods: readonly PodStatus[];
+}
+
+export type { KubernetesObject };

@@ -3,6 +3,7 @@ import { getCACertificates } from "node:tls";
 import type { Logger } from "pino";
 import { startAdminApi } from "./admin/server.ts";
 import { tokenSource } from "./admin/token.ts";
+import type { XdsTlsFiles } from "./ads/credentials.ts";
 import { type AdsServer, startAdsServer } from "./ads/server.ts";
 import { isLoopback, parseAddress } from "./cli/address.ts";
 import { version } from "./cli/version.ts";
@@ -30,6 +31,8 @@ export interface ControlPlaneOptions {
 	readonly registryFile: string;
 	/** Where Envoy asks for its configuration: `unix:/path` or `HOST:PORT`. */
 	readonly xds: string;
+	/** Mutual TLS on that address; left out: plain text. */
+	readonly xdsTls?: XdsTlsFiles;
 	/** Where Envoy shall listen for clients. */
 	readonly listen: { readonly host: string; readonly port: number };
 	readonly admin: { readonly host: string; readonly port: number };
@@ -118,6 +121,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		log,
 		onChange: acknowledged,
 		maxConnectionAgeMs: options.maxConnectionAgeMs,
+		tls: options.xdsTls,
 	});
 
 	const metrics = createMetrics(version());

@@ -1,11 +1,16 @@
 import { stringify } from "yaml";
+import { type XdsTlsFiles, xdsServerName } from "../control-plane/ads/credentials.ts";
 import { type Address, formatAddress } from "../control-plane/cli/address.ts";
 
 export interface BootstrapOptions {
 	/** Where the control plane serves xDS. */
 	readonly xds: Address;
+	/** Files on Envoy's machine; left out: plain text, for a control plane that nobody else reaches. */
+	readonly xdsTls?: XdsTlsFiles;
 	/** Where Envoy's admin interface listens. It can stop Envoy, so it is never bound to more than this machine. */
 	readonly admin: Address;
+	/** Where `/ready` and `/stats/prometheus` are answered for others, and nothing else; left out: nowhere. */
+	readonly probes?: Address;
 	readonly nodeId: string;
 	/** Heap at which Envoy would be at its limit; it sheds load shortly before. */
 	readonly maxHeapBytes: number;
@@ -54,7 +59,10 @@ export function bootstrap(options: BootstrapOptions) {
 			lds_config: overAds,
 			cds_config: overAds,
 		},
-		static_resources: { clusters: [xdsCluster(options.xds)] },
+		static_resources: {
+			clusters: [xdsCluster(options), ...(options.probes === undefined ? [] : [adminCluster(options.admin)])],
+			...(options.probes === undefined ? {} : { listeners: [probeListener(options.probes)] }),
+		},
 		// A server's statistics are created with its first request: memory and start-up grow with use, not with the registry.
 		deferred_stat_options: { enable_deferred_creation_stats: true },
 		// Without a sink the periodic merge of all histograms is work for nobody; reading /stats does it when asked.
@@ -78,7 +86,7 @@ export function bootstrapYaml(options: BootstrapOptions): string {
 	].join("\n");
 }
 
-function xdsCluster(xds: Address) {
+function xdsCluster({ xds, xdsTls }: BootstrapOptions) {
 	const byName = "host" in xds && !/^[\d.]+$|:/.test(xds.host);
 	return {
 		name: "xds",
@@ -93,10 +101,88 @@ function xdsCluster(xds: Address) {
 				},
 			},
 		},
-		load_assignment: {
-			cluster_name: "xds",
-			endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(xds) } }] }],
+		...(xdsTls === undefined ? {} : { transport_socket: mutualTls(xdsTls) }),
+		load_assignment: loadAssignment("xds", xds),
+	};
+}
+
+function loadAssignment(name: string, address: Address) {
+	return { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(address) } }] }] };
+}
+
+/** Envoy reads the files once: a renewal reaches it when it starts again, which a roll-out does one by one. */
+function mutualTls({ ca, cert, key }: XdsTlsFiles) {
+	return {
+		name: "envoy.transport_sockets.tls",
+		typed_config: {
+			"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+			sni: xdsServerName,
+			common_tls_context: {
+				alpn_protocols: ["h2"],
+				tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
+				validation_context: {
+					trusted_ca: { filename: ca },
+					match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact: xdsServerName } }],
+				},
+			},
 		},
+	};
+}
+
+const adminClusterName = "envoy-admin";
+
+function adminCluster(admin: Address) {
+	return {
+		name: adminClusterName,
+		type: "STATIC",
+		connect_timeout: "1s",
+		load_assignment: loadAssignment(adminClusterName, admin),
+	};
+}
+
+/** Two paths of the admin interface, to be read only: the kubelet and Prometheus cannot come in by loopback. */
+function probeListener(address: Address) {
+	const reading = [{ name: ":method", string_match: { exact: "GET" } }];
+	return {
+		name: "probes",
+		address: socketAddress(address),
+		// Load that is shed, and a limit of connections, must not make a pod look dead.
+		bypass_overload_manager: true,
+		ignore_global_conn_limit: true,
+		filter_chains: [
+			{
+				filters: [
+					{
+						name: "envoy.filters.network.http_connection_manager",
+						typed_config: {
+							"@type":
+								"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+							stat_prefix: "probes",
+							normalize_path: true,
+							route_config: {
+								name: "probes",
+								virtual_hosts: [
+									{
+										name: "probes",
+										domains: ["*"],
+										routes: ["/ready", "/stats/prometheus"].map((path) => ({
+											match: { path, headers: reading },
+											route: { cluster: adminClusterName },
+										})),
+									},
+								],
+							},
+							http_filters: [
+								{
+									name: "envoy.filters.http.router",
+									typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+								},
+							],
+						},
+					},
+				],
+			},
+		],
 	};
 }
 

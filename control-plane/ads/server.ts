@@ -1,7 +1,8 @@
 import { chmodSync, rmSync } from "node:fs";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Snapshot } from "../snapshot/snapshot.ts";
+import { type XdsTlsFiles, xdsCredentials } from "./credentials.ts";
 import { deltaProtocol } from "./delta.ts";
 import {
 	type AdsCall,
@@ -26,6 +27,8 @@ export interface AdsServerOptions {
 	 * planes; Envoy reconnects with what it has. Left out: never.
 	 */
 	readonly maxConnectionAgeMs?: number | undefined;
+	/** Left out: plain text, for addresses that nobody else reaches. */
+	readonly tls?: XdsTlsFiles | undefined;
 }
 
 /** An Envoy whose connection has reached its age gets this long to answer what is under way. */
@@ -93,7 +96,7 @@ export async function startAdsServer(options: AdsServerOptions): Promise<AdsServ
 	// A socket file that a killed predecessor left behind would make the bind fail.
 	if (socket !== undefined) rmSync(socket, { force: true });
 	const port = await new Promise<number>((resolve, reject) => {
-		server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
+		server.bindAsync(address, xdsCredentials(options.tls), (error, bound) =>
 			error === null ? resolve(bound) : reject(error),
 		);
 	});

@@ -3,6 +3,7 @@ import { bootstrapDefaults, bootstrapYaml } from "../../../envoy/bootstrap.ts";
 import { type Address, formatAddress, isLoopback, parseAddress } from "../address.ts";
 import { command } from "../command.ts";
 import { usage } from "../errors.ts";
+import { xdsTlsFiles, xdsTlsOptions } from "../xds-tls.ts";
 
 export const bootstrapCommand = command({
 	usage: "bootstrap",
@@ -13,6 +14,12 @@ export const bootstrapCommand = command({
 			requiresArg: true,
 			default: formatAddress(bootstrapDefaults.xds),
 			describe: "HOST:PORT or unix:/path of the control plane",
+		},
+		...xdsTlsOptions,
+		probes: {
+			type: "string",
+			requiresArg: true,
+			describe: "HOST:PORT where others may read /ready and /stats/prometheus, and nothing else of Envoy",
 		},
 		"envoy-admin": {
 			type: "string",
@@ -25,7 +32,10 @@ export const bootstrapCommand = command({
 	positionals: {},
 	examples: [
 		["bootstrap > envoy.yaml && envoy -c envoy.yaml", "run Envoy next to `mcp-gateway control-plane`"],
-		["bootstrap --xds control-plane:18000", "for a control plane on another host"],
+		[
+			"bootstrap --xds control-plane:18000 --xds-ca ca.crt --xds-cert envoy.crt --xds-key envoy.key",
+			"for a control plane on another host, by mutual TLS",
+		],
 	],
 	run: async (args) => {
 		const admin = address("--envoy-admin", args["envoy-admin"]);
@@ -37,7 +47,18 @@ export const bootstrapCommand = command({
 		const { maxHeapBytes, maxConnections } = bootstrapDefaults;
 		const nodeId = args["node-id"] ?? `envoy-${hostname()}`;
 		const xds = address("--xds", args.xds);
-		process.stdout.write(bootstrapYaml({ xds, admin, nodeId, maxHeapBytes, maxConnections }));
+		const xdsTls = xdsTlsFiles(args);
+		process.stdout.write(
+			bootstrapYaml({
+				xds,
+				admin,
+				nodeId,
+				maxHeapBytes,
+				maxConnections,
+				...(xdsTls === undefined ? {} : { xdsTls }),
+				...(args.probes === undefined ? {} : { probes: address("--probes", args.probes) }),
+			}),
+		);
 		return 0;
 	},
 });

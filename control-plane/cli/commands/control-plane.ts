@@ -10,6 +10,7 @@ import { jsonLogOption, registryOption, servingOptions, supervisedOption } from 
 import { createOutput } from "../output.ts";
 import { chooseRegistry } from "../registry-file.ts";
 import { checkServing, gatewayUrl } from "../up-plan.ts";
+import { readableXdsTls, xdsTlsFiles, xdsTlsOptions } from "../xds-tls.ts";
 
 export const controlPlane = command({
 	usage: "control-plane",
@@ -22,6 +23,7 @@ export const controlPlane = command({
 			default: "127.0.0.1:18000",
 			describe: "HOST:PORT or unix:/path where Envoys fetch their configuration",
 		},
+		...xdsTlsOptions,
 		bridge: {
 			type: "string",
 			array: true,
@@ -55,9 +57,10 @@ export const controlPlane = command({
 	run: async (args) => {
 		const serving = checkServing(args, process.env);
 		const { file } = chooseRegistry(args.registry, process.cwd());
+		const xdsTls = readableXdsTls(xdsTlsFiles(args));
 		const bridges = args.bridge ?? bridgeAddresses(parseAddress(defaultBridge), undefined).map(formatAddress);
 		for (const [option, text] of [["--xds", args.xds], ...bridges.map((bridge) => ["--bridge", bridge])] as const) {
-			checkAddress(option ?? "", text ?? "", option === "--xds" && !args.insecure);
+			checkAddress(option ?? "", text ?? "", option === "--xds" && xdsTls === undefined && !args.insecure);
 		}
 		const { log } = createOutput({ json: args.json, process: "control-plane" });
 		let processes: readonly ProcessState[] = [];
@@ -70,6 +73,7 @@ export const controlPlane = command({
 		const plane = await startControlPlane({
 			registryFile: file,
 			xds: args.xds,
+			...(xdsTls === undefined ? {} : { xdsTls }),
 			listen: serving.listen,
 			admin: serving.admin,
 			bridges,
@@ -116,7 +120,7 @@ function checkAddress(option: string, text: string, mustBeLocal: boolean): void 
 	}
 	if (mustBeLocal && !local) {
 		throw usage(
-			`${option} ${text} would give the registry's secrets to the network. Use a local address, or say --insecure.`,
+			`${option} ${text} would give the registry's secrets to the network. Use a local address, ask for certificates (--xds-ca, --xds-cert, --xds-key), or say --insecure.`,
 		);
 	}
 }

@@ -15,6 +15,7 @@ const variants: Record<string, BootstrapOptions> = {
 	"TCP on one machine": local,
 	"Unix sockets": { ...local, xds: { path: join(folder, "xds.sock") }, admin: { path: join(folder, "admin.sock") } },
 	"a control plane by name": { ...local, xds: { host: "control-plane", port: 18000 } },
+	"probes for others": { ...local, probes: { host: "0.0.0.0", port: 9902 } },
 	IPv6: { ...local, xds: { host: "::1", port: 18000 }, admin: { host: "::1", port: 9901 } },
 };
 

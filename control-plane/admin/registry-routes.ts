@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { RegistryParser } from "../registry/parse.ts";
-import { RegistryFileError, type RegistryText, type RegistryWriter } from "../sources/registry-writer.ts";
+import { RegistryStoreError } from "../sources/registry-source.ts";
+import type { RegistryText, RegistryWriter } from "../sources/registry-writer.ts";
 import type { Acknowledged } from "../status/in-sync.ts";
 import { AdminError } from "./errors.ts";
 import { errorResponses, jsonResponse } from "./openapi.ts";
@@ -46,12 +47,8 @@ export function registryRoutes(api: FastifyInstance, deps: RegistryDeps): void {
 	const { writer, parse } = deps;
 	const file = writer.path;
 
-	const readable = (run: () => RegistryText): RegistryText => {
-		try {
-			return run();
-		} catch (error) {
-			throw error instanceof RegistryFileError ? new AdminError("registry_unwritable", error.message) : error;
-		}
+	const unwritable = (error: unknown): never => {
+		throw error instanceof RegistryStoreError ? new AdminError("registry_unwritable", error.message) : error;
 	};
 
 	/** Changes the registry as the request asks for and answers what came of it. */
@@ -67,9 +64,7 @@ export function registryRoutes(api: FastifyInstance, deps: RegistryDeps): void {
 				checkPrecondition(request, now, matchRequired);
 				return edit(now);
 			})
-			.catch((error: unknown) => {
-				throw error instanceof RegistryFileError ? new AdminError("registry_unwritable", error.message) : error;
-			});
+			.catch(unwritable);
 		const etag = etagOf(digest);
 		reply.header("etag", etag);
 		if (wait === undefined) return { etag, ...ids };
@@ -102,7 +97,7 @@ export function registryRoutes(api: FastifyInstance, deps: RegistryDeps): void {
 		},
 		async (request, reply) => {
 			const format = wantedFormat((request.query as { format?: unknown }).format, request.headers.accept);
-			const now = readable(() => writer.read());
+			const now = await writer.read().catch(unwritable);
 			if (now === undefined) throw new AdminError("not_found", "The registry's file does not exist. PUT creates it.");
 			const etag = etagOf(now.digest);
 			reply.headers({ etag, vary: "accept", "cache-control": "no-store" });

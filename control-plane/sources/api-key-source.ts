@@ -5,9 +5,9 @@ import { type ApiKeysResult, apiKeysVariable, joinApiKeys, readApiKeys } from ".
 import type { ExpandDeps } from "../registry/expand.ts";
 import { formatErrors } from "../registry/format.ts";
 import type { RegistryError } from "../registry/model.ts";
-import type { SourceLog } from "./file-source.ts";
 import { watchPath } from "./path-watcher.ts";
 import { readTextFile } from "./read-file.ts";
+import type { SourceLog } from "./registry-text.ts";
 
 /** Where keys come from. */
 export interface ApiKeyPlaces {

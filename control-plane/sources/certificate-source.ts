@@ -1,8 +1,8 @@
 /** The gateway's certificate in files that are watched. */
 import { resolve } from "node:path";
 import { type Certificate, certificateFacts, readCertificate, type TlsFiles } from "./certificate.ts";
-import type { SourceLog } from "./file-source.ts";
 import { watchPath } from "./path-watcher.ts";
+import type { SourceLog } from "./registry-text.ts";
 
 /** The last good certificate and, if the files have become faulty since, what is wrong with them. */
 export interface CertificateState {

@@ -12,6 +12,9 @@ export function isMap(value: unknown): value is RawEntry {
 }
 
 const NATIVE_KEYS = new Set(Object.values(entryKeys).flat());
+const KUBERNETES_KEYS = new Set(entryKeys.k8s);
+/** What entries of other tools may have of ours: `image`, `port` and the like are words of their own there. */
+const TOOLS_KEYS = new Set(["chart", ...entryKeys.http, ...entryKeys.stdio]);
 
 /** True for a map that is a server's entry rather than a map of servers: a server called `type` has a map as value. */
 function looksLikeEntry(value: RawEntry): boolean {
@@ -83,14 +86,16 @@ export function fromForeign(entry: RawEntry): ForeignEntry | undefined {
 	if (entry["disabled"] === true || entry["enabled"] === false) return undefined;
 	const raw: Record<string, unknown> = {};
 	const ignored: string[] = [];
+	const kubernetes = entry["type"] === "k8s" || Object.hasOwn(entry, "chart");
+	const known = kubernetes ? KUBERNETES_KEYS : TOOLS_KEYS;
 	for (const [key, value] of Object.entries(entry)) {
 		if (key === "disabled" || key === "enabled") continue;
 		if (key === "env" && isMap(value)) raw["env"] = foreignEnv(value);
-		else if (key === "transport" || key === "transportType") raw["type"] ??= value;
-		else if (NATIVE_KEYS.has(key)) raw[key] = value;
+		else if (!kubernetes && (key === "transport" || key === "transportType")) raw["type"] ??= value;
+		else if (known.has(key)) raw[key] = value;
 		else if (key === "serverUrl" || key === "httpUrl") raw["url"] ??= value;
 		// A key that is nearly one of ours is a slip of the pen; the schema says so.
-		else if (!IGNORED.has(key) && suggest(key, [...NATIVE_KEYS]) !== undefined) raw[key] = value;
+		else if (!IGNORED.has(key) && suggest(key, [...known]) !== undefined) raw[key] = value;
 		else ignored.push(key);
 	}
 	const type = raw["type"];

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import { fromForeign, isMap, type Wrapper } from "./dialect.ts";
 import { type Fault, faultsOf, type KnownKeys } from "./fault.ts";
+import { valueKeys } from "./k8s-values.ts";
 import { kindOf } from "./kind.ts";
 import type { Server } from "./model.ts";
 import { idProblem } from "./names.ts";
@@ -17,14 +18,14 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
 	healthCheck: ["type", "path", "method", "interval", "timeout", "unhealthyThreshold", "healthyThreshold"],
 	timeouts: ["connect", "request", "idle"],
 	tls: ["caFile", "serverName", "insecureSkipVerify"],
-	pool: ["mode", "max", "idleTimeout", "startTimeout"],
 	limits: ["memory", "processes", "cpuTime"],
+	...valueKeys,
 };
 
 const knownKeys =
 	(kind: Kind): KnownKeys =>
 	(map) =>
-		map === "" ? entryKeys[kind] : (NESTED[map] ?? []);
+		map === "" ? entryKeys[kind] : (NESTED[map] ?? NESTED[map.replace(/[^.]+$/, "*")] ?? []);
 
 function serverOf(kind: Kind, id: string, raw: unknown): { server?: Server; issues: readonly z.core.$ZodIssue[] } {
 	if (kind === "http") {

@@ -182,6 +182,12 @@ const tls = z
 
 const LB_RULE = "must be `round-robin`, `least-request` or `random`.";
 
+/** How requests are spread over a server's replicas. */
+export const loadBalancer = z
+	.enum(["round-robin", "least-request", "random"], { error: LB_RULE })
+	.default("round-robin")
+	.describe("How requests are spread over the replicas.");
+
 // Made once: most entries have neither, and a registry may have thousands.
 const DEFAULT_TIMEOUTS = timeouts.parse({});
 const DEFAULT_TLS = tls.parse({});
@@ -203,10 +209,7 @@ export const httpFields = z.strictObject({
 		.describe(
 			"`sse`: the endpoint is the stream of a server that speaks HTTP+SSE (2024-11-05). Default streamable-http.",
 		),
-	loadBalancer: z
-		.enum(["round-robin", "least-request", "random"], { error: LB_RULE })
-		.default("round-robin")
-		.describe("How requests are spread over the endpoints."),
+	loadBalancer,
 	headers: headers
 		.default({})
 		.describe(

@@ -25,12 +25,15 @@ const PLACE: Readonly<Record<string, NamedKind>> = {
 	cmd: "stdio",
 	command: "stdio",
 	chart: "k8s",
+	image: "k8s",
 };
 const PLACE_OF: Readonly<Record<NamedKind, string>> = {
 	http: "`endpoint: http://host:8080/mcp`",
 	stdio: '`cmd: ["program", "argument"]`',
 	k8s: "`chart: name`",
 };
+/** A Kubernetes server may have both: an image instead of its chart's. */
+const TOGETHER = new Set(["chart", "image"]);
 const ALL_KEYS = [...new Set(Object.values(entryKeys).flat())];
 
 const TYPE_RULE = "`type` must be `http`, `stdio` or `k8s`.";
@@ -54,6 +57,7 @@ function combinationFaults(kind: NamedKind, raw: RawEntry, places: readonly stri
 	const faults: Fault[] = [];
 	const [first, ...others] = places.filter((key) => PLACE[key] === kind);
 	for (const key of others) {
+		if (TOGETHER.has(key)) continue;
 		faults.push({
 			path: [key],
 			at: "key",
@@ -101,7 +105,9 @@ function noPlace(raw: RawEntry, kind: NamedKind | undefined): Fault[] {
  * are those of its keys taken together.
  */
 export function kindOf(raw: RawEntry): { readonly kind: Kind | undefined; readonly faults: readonly Fault[] } {
-	const places = Object.keys(raw).filter((key) => Object.hasOwn(PLACE, key));
+	const all = Object.keys(raw).filter((key) => Object.hasOwn(PLACE, key));
+	// A container has a command too.
+	const places = all.some((key) => TOGETHER.has(key)) ? all.filter((key) => key !== "command") : all;
 	if (Object.hasOwn(raw, "type")) {
 		const type = raw["type"];
 		const kind = typeof type === "string" && Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { autoEntry, autoFields } from "./auto-entry.ts";
 import { httpEntry, httpFields } from "./http-entry.ts";
 import { k8sEntry, k8sFields } from "./k8s-entry.ts";
+import { schemaOptions } from "./k8s-values.ts";
 import type { Server } from "./model.ts";
 import { ID_PATTERN } from "./names.ts";
 import { stdioEntry, stdioFields } from "./stdio-entry.ts";
@@ -42,7 +43,7 @@ const file = z.union([
 /** The JSON Schema (draft 2020-12) of a registry file, for editors and `mcp-gateway schema`. */
 export function jsonSchema() {
 	return {
-		...z.toJSONSchema(file, { target: "draft-2020-12", io: "input" }),
+		...z.toJSONSchema(file, schemaOptions),
 		title: "Registry of an MCP gateway",
 	};
 }

@@ -36,7 +36,8 @@ const countFrom = (least: number) => {
 	return z.int({ error }).min(least, { error }).max(100_000, { error });
 };
 const defaultMax = 100;
-const pool = z
+/** The keys of a pool as the file has them. */
+export const poolFields = z
 	.strictObject(
 		{
 			mode: z
@@ -70,8 +71,10 @@ const pool = z
 	.superRefine(({ min, max = defaultMax }, ctx) => {
 		if (min > max)
 			ctx.addIssue({ code: "custom", path: ["min"], message: `must not be over \`max\`, which is ${max}.` });
-	})
-	.transform(({ mode, max, maxSessions, queueTimeout, idleTimeout, startTimeout, ...counts }): StdioServer["pool"] => ({
+	});
+
+const pool = poolFields.transform(
+	({ mode, max, maxSessions, queueTimeout, idleTimeout, startTimeout, ...counts }): StdioServer["pool"] => ({
 		...(mode !== undefined && { mode }),
 		...counts,
 		max: max ?? defaultMax,
@@ -80,7 +83,8 @@ const pool = z
 		queueTimeoutMs: queueTimeout,
 		idleTimeoutMs: idleTimeout,
 		startTimeoutMs: startTimeout,
-	}));
+	}),
+);
 
 // Made once: most entries have none.
 const DEFAULT_POOL = pool.parse({});

@@ -250,7 +250,9 @@ export const malformed: readonly {
 	{
 		file: "r.yaml",
 		text: "a: {type: k8s}\n",
-		errors: ["1:1: `chart` is missing: it must be the name of a Helm chart, such as `github-server`."],
+		errors: [
+			"1:1: `chart` is missing: write `chart: github-server` for a folder of `charts/`, or `image` with an image.",
+		],
 	},
 	{
 		file: "r.yaml",

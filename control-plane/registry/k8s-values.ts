@@ -202,6 +202,12 @@ export const valueFields = {
 	pool: pool.describe("`stdio`: how processes are shared, as in an entry of type stdio."),
 } as const;
 
+/** What a chart may say beyond that. */
+export const chartFields = {
+	...valueFields,
+	bridgeImage: image.describe("`stdio`: image that the bridge is copied from; the gateway's own with its version."),
+} as const;
+
 /** The keys of the maps in them, by path, with a name that is not fixed as `*`. */
 export const valueKeys: Readonly<Record<string, readonly string[]>> = {
 	"secrets.*": ["name", "key"],

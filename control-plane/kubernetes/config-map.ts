@@ -35,7 +35,7 @@ export function configData(values: ServerValues, id: string): Record<string, str
 	return { [REGISTRY_KEY]: sortedJson({ [id]: entry }) };
 }
 
-/** No YAML or JSON holds it, and no program takes it. */
+/** No text of an entry holds a control character. */
 const ESCAPED = "\u0001";
 
 /**

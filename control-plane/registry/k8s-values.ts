@@ -24,8 +24,11 @@ const path = shaped(/^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$/, PA
 	.refine((text) => new URL(`http://host${text}`).pathname === text, { error: PATH_RULE });
 
 const IN_QUOTES = "must be text. Put it into quotes.";
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const NOT_IN_YAML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]/;
+const CONTROL = "must not hold control characters: tools for YAML do not pass them on.";
 const argumentProblem = (text: string) => {
-	if (text.includes("\0")) return "must not hold NUL.";
+	if (NOT_IN_YAML.test(text)) return CONTROL;
 	return text.includes("${")
 		? "holds `${`, which nobody expands in a pod. Write `$(NAME)` for a variable of `env` or `secrets`, or `$NAME` in a script that a shell runs."
 		: undefined;
@@ -34,7 +37,7 @@ const argument = z.string({ error: IN_QUOTES }).superRefine(problemCheck(argumen
 const command = z.array(argument, { error: 'must be a list such as `["program", "--option", "value"]`.' });
 
 const envProblem = (text: string) => {
-	if (text.includes("\0")) return "must not hold NUL.";
+	if (NOT_IN_YAML.test(text)) return CONTROL;
 	return text.includes("${")
 		? "holds `${`, which is not expanded on Kubernetes. Put a secret into a Secret and name that in `secrets`; write any other value as it is."
 		: undefined;

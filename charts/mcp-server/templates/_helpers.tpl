@@ -1,13 +1,13 @@
 {{/* Labels that the pods are selected by; a Deployment's selector never changes. */}}
 {{- define "mcp-server.selector" -}}
 app.kubernetes.io/name: mcp-server
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Metadata of every object. All of them have the release's name. */}}
 {{- define "mcp-server.metadata" -}}
-name: {{ .Release.Name }}
-namespace: {{ .Release.Namespace }}
+name: {{ .Release.Name | quote }}
+namespace: {{ .Release.Namespace | quote }}
 labels:
   {{- include "mcp-server.selector" . | nindent 2 }}
   app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -67,8 +67,11 @@ placeholder for a secret; `$$(NAME)` are the characters.
 {{- if eq $values.transport "http" }}
 {{- $values.env | toRawJson }}
 {{- else }}
+{{- if not $values.command }}
+{{- fail "`command` is missing: the program of a stdio server must be named" }}
+{{- end }}
 {{- $cmd := list }}
-{{- range concat (required "`command` is missing: the program of a stdio server must be named" $values.command) $values.args }}
+{{- range concat $values.command $values.args }}
 {{- $cmd = append $cmd (include "mcp-server.word" (dict "word" . "values" $values)) }}
 {{- end }}
 {{- $env := deepCopy $values.env }}

@@ -87,7 +87,7 @@ export function faultsOf(issues: readonly Issue[], raw: unknown, known: KnownKey
 			continue;
 		}
 		const value = valueAt(raw, path);
-		if (value === undefined && issue.code === "invalid_type") {
+		if (value === undefined && (issue.code === "invalid_type" || issue.code === "invalid_value")) {
 			faults.push({ path, at: "value", message: `${label(path)} is missing: it ${issue.message}` });
 			continue;
 		}

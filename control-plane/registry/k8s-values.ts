@@ -34,7 +34,11 @@ const argumentProblem = (text: string) => {
 		: undefined;
 };
 const argument = z.string({ error: IN_QUOTES }).superRefine(problemCheck(argumentProblem));
-const command = z.array(argument, { error: 'must be a list such as `["program", "--option", "value"]`.' });
+const args = z.array(argument, { error: 'must be a list such as `["--option", "value"]`.' });
+const COMMAND_RULE = 'must be a list such as `["program", "--option", "value"]`, with the program first.';
+const command = z.array(argument, { error: COMMAND_RULE }).superRefine(([program], ctx) => {
+	if (program === "") ctx.addIssue({ code: "custom", path: [0], message: "must be the name or path of a program." });
+});
 
 const envProblem = (text: string) => {
 	if (NOT_IN_YAML.test(text)) return CONTROL;
@@ -180,7 +184,7 @@ export const valueFields = {
 	port: wholeNumber(1, 65_535).describe("Port that the container serves MCP at."),
 	path: path.describe("Path of the MCP endpoint."),
 	command: command.describe("Program and arguments instead of the image's entry point; must be given for `stdio`."),
-	args: command.describe("Arguments of the entry point or of `command`. `$(NAME)` is a variable's value."),
+	args: args.describe("Arguments of the entry point or of `command`. `$(NAME)` is a variable's value."),
 	env: env.describe("Environment variables; they go into a ConfigMap."),
 	secrets: secrets.describe("Environment variables out of Secrets: from variable to `secret/key`."),
 	resources: resources.describe("CPU and memory of each pod."),

@@ -6,7 +6,7 @@ import { serverObjects } from "../../control-plane/kubernetes/objects.ts";
 import type { KubernetesServer } from "../../control-plane/registry/model.ts";
 import { parseRegistry } from "../../control-plane/registry/parse.ts";
 
-/** Registries with servers on Kubernetes (`in`), and the objects that they become (`out`), as `kubectl apply` takes them. */
+/** Registries with servers on Kubernetes (`in`), and the objects that they become (`out`). */
 export const goldenFolder = join(import.meta.dirname, "../unit/kubernetes/golden");
 
 export const goldenInputs: readonly string[] = readdirSync(join(goldenFolder, "in")).sort();
@@ -36,4 +36,13 @@ export function goldenServer(server: KubernetesServer): GoldenServer {
 	if (!result.ok) throw new Error(result.problem);
 	const namespace = server.namespace ?? "default";
 	return { server, namespace, objects: serverObjects(result.values, { id: server.id, namespace, owner: "golden" }) };
+}
+
+/**
+ * All objects of an input as one List, in JSON, for `kubectl apply -f -`, which reads another YAML than is written in
+ * `out`. `namespace` stands in place of the entries' own.
+ */
+export function goldenList(input: string, namespace: string): string {
+	const items = goldenServers(input).flatMap(({ server }) => goldenServer({ ...server, namespace }).objects);
+	return JSON.stringify({ apiVersion: "v1", kind: "List", items });
 }

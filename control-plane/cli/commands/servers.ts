@@ -185,7 +185,8 @@ function target(server: Server): string {
 			.flatMap((part) => part ?? [])
 			.map(target)
 			.join(", else ");
-	return `chart ${server.chart}`;
+	if (!server.manage) return `Service ${server.service ?? server.id}`;
+	return server.values.image === undefined ? `chart ${server.chart}` : `image ${server.values.image}`;
 }
 
 function shown(file: string): string {

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
 /** Registry entries for the fuzzer: every key of the schema, with values from the plain to the odd. */
 import fc from "fast-check";
+import { managedEntry } from "./kubernetes.ts";
 
 /** What placeholders of generated entries stand for. */
 export const environment: Readonly<Record<string, string>> = {
@@ -289,14 +290,22 @@ const stdioEntry = fc
 	)
 	.map(([place, options]): object => ({ ...place, ...options }));
 
-const k8sEntry: fc.Arbitrary<object> = fc.record(
-	{
-		type: fc.constant("k8s"),
-		chart: text,
-		replicas: fc.integer({ min: -1, max: 1001 }),
-		namespace: odd(fc.stringMatching(/^[a-z0-9]{1,10}$/), oddText),
-	},
-	{ requiredKeys: ["chart"] },
+const anyPort = fc.integer({ min: -1, max: 65_536 });
+const k8sPlace = {
+	type: fc.constant("k8s"),
+	namespace: odd(fc.stringMatching(/^[a-z0-9]{1,10}$/), oddText),
+	via: fc.constantFrom("endpoints", "service"),
+	loadBalancer: fc.constantFrom("round-robin", "least-request", "random"),
+};
+const k8sEntry: fc.Arbitrary<object> = fc.oneof(
+	fc.record({ chart: text, replicas: fc.integer({ min: -1, max: 1001 }), ...k8sPlace }, { requiredKeys: ["chart"] }),
+	fc
+		.tuple(managedEntry, fc.record({ ...k8sPlace, path }, { requiredKeys: [] }))
+		.map(([one, other]) => ({ ...one, ...other })),
+	fc.record(
+		{ ...k8sPlace, manage: fc.constant(false), service: text, port: anyPort, path, env, secrets: env },
+		{ requiredKeys: ["type", "manage"] },
+	),
 );
 
 /** An entry that has an endpoint and a command, and no type: it is detected. */
@@ -312,7 +321,7 @@ export const entry: fc.Arbitrary<object> = fc
 			{ arbitrary: httpEntry, weight: 8 },
 			{ arbitrary: stdioEntry, weight: 2 },
 			{ arbitrary: eitherEntry, weight: 1 },
-			{ arbitrary: k8sEntry, weight: 1 },
+			{ arbitrary: k8sEntry, weight: 2 },
 		),
 		fc.constantFrom("timeout", "heders", "x y", "__proto__", "description", "disabled", ...Array<null>(100).fill(null)),
 	)

@@ -325,6 +325,215 @@ export const malformed: readonly {
 	},
 	{
 		file: "r.yaml",
+		text: "a: {type: k8s, chart: ../x}\n",
+		errors: ["1:23: `chart` must be the name of a folder of `charts/`, such as `github-server`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {chart: ..}\n",
+		errors: ["1:12: `chart` must be the name of a folder of `charts/`, such as `github-server`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {chart: a/b}\n",
+		errors: ["1:12: `chart` must be the name of a folder of `charts/`, such as `github-server`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {chart: x, replica: 2, cpu: 1}\n",
+		errors: [
+			"1:15: Unknown key `replica`. Did you mean `replicas`?",
+			"1:27: Unknown key `cpu`. The keys here are `type`, `chart`, `namespace`, `manage`, `service`, `via`, `loadBalancer`, `image`, `imagePullPolicy`, `transport`, `port`, `path`, `command`, `args`, `env`, `secrets`, `resources`, `replicas`, `autoscale`, `probes`, `serviceAccount`, `nodeSelector`, `tolerations`, `runAsUser`, `drainSeconds`, `pool`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: 'a b', command: [x]}\n",
+		errors: ["1:12: `image` must be the name of an image such as `ghcr.io/acme/server:1.2`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, command: x}\n",
+		errors: ['1:24: `command` must be a list such as `["program", "--option", "value"]`, with the program first.'],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {cmd: [x], image: y}\n",
+		errors: ["1:15: `cmd` makes this a server of type `stdio`, which has no `image`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {endpoint: http://a, image: y}\n",
+		errors: ["1:25: `endpoint` makes this a server of type `http`, which has no `image`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: stdio, command: x, image: y}\n",
+		errors: ["1:30: `image` is a key of `k8s` servers, but `type` says `stdio`. Remove one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: k8s, command: [x]}\n",
+		errors: [
+			"1:1: `chart` is missing: write `chart: github-server` for a folder of `charts/`, or `image` with an image.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, transport: stdio}\n",
+		errors: [
+			"1:1: `command` is missing: the program of a `stdio` server must be named, even if it is the image's own.",
+		],
+	},
+	{ file: "r.yaml", text: "a: {image: x, transport: sse}\n", errors: ["1:26: `transport` must be `http` or `stdio`."] },
+	{
+		file: "r.yaml",
+		text: "a: {image: x, transport: stdio, command: [x], path: /mcp}\n",
+		errors: ["1:53: `path` is for `transport: http`: the bridge in front of a `stdio` server has a path of its own."],
+	},
+	{ file: "r.yaml", text: "a: {image: x, pool: {max: 3}}\n", errors: ["1:21: `pool` is for `transport: stdio`."] },
+	{
+		file: "r.yaml",
+		text: "a: {image: x, transport: stdio, command: [''], pool: {maxx: 3, idleTimeout: 5x, min: 200}}\n",
+		errors: [
+			"1:43: `command[0]` must be the name or path of a program.",
+			"1:55: Unknown key `maxx`. Did you mean `max`?",
+			"1:77: `pool.idleTimeout` must be a duration such as `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+			"1:86: `pool.min` must not be over `max`, which is 100.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, port: 70000, path: mcp}\n",
+		errors: [
+			"1:21: `port` must be a whole number from 1 to 65535.",
+			"1:34: `path` must be a path such as `/mcp`, without a query, spaces or `..`; odd characters as `%20`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, path: /a?b}\n",
+		errors: ["1:21: `path` must be a path such as `/mcp`, without a query, spaces or `..`; odd characters as `%20`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, path: /a/../b}\n",
+		errors: ["1:21: `path` must be a path such as `/mcp`, without a query, spaces or `..`; odd characters as `%20`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, env: {A: '${TOKEN}', B: 1, C-D: x}, args: ['${hunter2}', \"\\x07\"]}\n",
+		errors: [
+			"1:24: `env.A` holds `${`, which is not expanded on Kubernetes. Put a secret into a Secret and name that in `secrets`; write any other value as it is.",
+			"1:39: `env.B` must be text. Put it into quotes.",
+			"1:42: The name of an environment variable must be letters, digits and `_`, as in `LOG_LEVEL`.",
+			"1:58: `args[0]` holds `${`, which nobody expands in a pod. Write `$(NAME)` for a variable of `env` or `secrets`, or `$NAME` in a script that a shell runs.",
+			"1:72: `args[1]` must not hold control characters: tools for YAML do not pass them on.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, secrets: {TOKEN: hunter2, OTHER: {name: x, kye: y}, A: {name: hunter2_, key: x}}}\n",
+		errors: [
+			"1:32: `secrets.TOKEN` must name a Secret and a key in it, such as `github-token/token`; the secret itself never stands here.",
+			"1:41: `secrets.OTHER.key` is missing: it must name a Secret and a key in it, such as `github-token/token`; the secret itself never stands here.",
+			"1:58: Unknown key `kye`. Did you mean `key`?",
+			"1:77: `secrets.A.name` must name a Secret and a key in it, such as `github-token/token`; the secret itself never stands here.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, env: {A: x}, secrets: {A: x/y}}\n",
+		errors: ["1:41: `secrets.A` is in `env` too. Keep one of them."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, resources: {request: {cpu: 1}, limits: {cpu: fast, memory: 512}}}\n",
+		errors: [
+			"1:27: Unknown key `request`. Did you mean `requests`?",
+			"1:60: `resources.limits.cpu` must be an amount of CPU such as `250m` (a quarter of a core), `0.5` or `2`; from `1m` to 1000 cores.",
+			"1:74: `resources.limits.memory` must be an amount of memory with its unit, such as `256Mi` or `1Gi`; from 1 MiB on. (`m` would be thousandths of a byte.)",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, resources: {requests: {cpu: 2, memory: 128m}, limits: {cpu: 500m}}}\n",
+		errors: [
+			"1:43: `resources.requests.cpu` must not be over the limit, which is `500m`.",
+			"1:54: `resources.requests.memory` must be an amount of memory with its unit, such as `256Mi` or `1Gi`; from 1 MiB on. (`m` would be thousandths of a byte.)",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, resources: {requests: {cpu: 2}, limits: {cpu: 500m}}}\n",
+		errors: ["1:43: `resources.requests.cpu` must not be over the limit, which is `500m`."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, replicas: 2, autoscale: {min: 5, max: 2}}\n",
+		errors: [
+			"1:25: `replicas` and `autoscale` exclude each other: write how many pods there are, or between what bounds.",
+			"1:45: `autoscale.min` must not be over `max`, which is 2.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, autoscale: {min: 0, cpus: 3}}\n",
+		errors: [
+			"1:15: `autoscale.max` is missing: it must be a whole number from 1 to 1000.",
+			"1:32: `autoscale.min` must be a whole number from 1 to 1000.",
+			"1:35: Unknown key `cpus`. Did you mean `cpu`?",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, probes: {readiness: {httpget: {}}, live: {}}}\n",
+		errors: [
+			"1:36: Unknown key `httpget`. Did you mean `httpGet`?",
+			"1:50: Unknown key `live`. The keys here are `readiness`, `liveness`, `startup`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, tolerations: [{operator: Exist}], nodeSelector: {a: true}}\n",
+		errors: [
+			"1:40: `tolerations[0].operator` must be `Exists` or `Equal`. Did you mean `Exists`?",
+			"1:67: `nodeSelector.a` must be text. Put it into quotes.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, runAsUser: 0, drainSeconds: -1, imagePullPolicy: always, serviceAccount: A}\n",
+		errors: [
+			"1:26: `runAsUser` must be a whole number from 1 to 2147483647; pods never run as root.",
+			"1:43: `drainSeconds` must be a whole number from 0 to 3600.",
+			"1:64: `imagePullPolicy` must be `Always`, `IfNotPresent` or `Never`. Did you mean `Always`?",
+			"1:88: `serviceAccount` must be the name of a ServiceAccount: small letters, digits, `-` and `.`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, service: y, via: services, manage: no}\n",
+		errors: [
+			"1:32: `via` must be `endpoints` or `service`. Did you mean `service`?",
+			"1:50: `manage` must be `true` or `false`.",
+		],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {image: x, service: y}\n",
+		errors: ["1:24: `service` is for `manage: false`: a Service that the gateway creates is named after the server."],
+	},
+	{
+		file: "r.yaml",
+		text: "a: {type: k8s, manage: false, service: y, replicas: 2, env: {}}\n",
+		errors: [
+			"1:53: `replicas` is for servers that the gateway creates; with `manage: false` it only finds one. Remove one of them.",
+			"1:61: `env` is for servers that the gateway creates; with `manage: false` it only finds one. Remove one of them.",
+		],
+	},
+	{
+		file: "r.yaml",
 		text: "a: {endpoint: ftp://a}\n",
 		errors: ["1:15: `endpoint` must begin with `http://` or `https://`."],
 	},

@@ -190,6 +190,70 @@ a:
 		});
 	});
 
+	test("every field of a Kubernetes entry", () => {
+		const text = `
+a:
+  image: a:1
+  imagePullPolicy: Always
+  transport: stdio
+  namespace: mcp
+  port: 3000
+  command: [node]
+  args: [x.js, "$(TOKEN)"]
+  env: {A: b}
+  secrets: {TOKEN: my-secret/token, KEY: {name: other, key: tls.key}}
+  resources: {requests: {cpu: 0.5, memory: 64Mi}, limits: {cpu: "1"}}
+  autoscale: {max: 5}
+  probes: {readiness: {httpGet: {path: /, port: mcp}}}
+  serviceAccount: sa
+  nodeSelector: {disk: ssd}
+  tolerations: [{operator: Exists}]
+  runAsUser: 1000
+  drainSeconds: 0
+  pool: {max: 3, idleTimeout: 5m}
+  loadBalancer: random
+  via: service
+`;
+		expect(yaml(text)["a"]).toEqual(
+			kubernetesServer("a", {
+				namespace: "mcp",
+				via: "service",
+				loadBalancer: "random",
+				values: {
+					image: "a:1",
+					imagePullPolicy: "Always",
+					transport: "stdio",
+					port: 3000,
+					command: ["node"],
+					args: ["x.js", "$(TOKEN)"],
+					env: { A: "b" },
+					secrets: { TOKEN: { name: "my-secret", key: "token" }, KEY: { name: "other", key: "tls.key" } },
+					resources: { requests: { cpu: "0.5", memory: "64Mi" }, limits: { cpu: "1" } },
+					autoscale: { min: 1, max: 5, cpu: 80 },
+					probes: { readiness: { httpGet: { path: "/", port: "mcp" } } },
+					serviceAccount: "sa",
+					nodeSelector: { disk: "ssd" },
+					tolerations: [{ operator: "Exists" }],
+					runAsUser: 1000,
+					drainSeconds: 0,
+					pool: { max: 3, idleTimeout: "5m" },
+				},
+			}),
+		);
+	});
+
+	test("Kubernetes entries that are only found, told by their image, or with a chart's transport", () => {
+		expect(
+			yaml(
+				"a: {type: k8s, manage: false, service: x, port: 80, path: /x, namespace: n}\nb: {image: x, chart: y, path: /z}\nc: {chart: y, pool: {max: 2}}",
+			),
+		).toEqual({
+			a: kubernetesServer("a", { manage: false, service: "x", namespace: "n", values: { port: 80, path: "/x" } }),
+			b: kubernetesServer("b", { chart: "y", values: { image: "x", path: "/z" } }),
+			c: kubernetesServer("c", { chart: "y", values: { pool: { max: 2 } } }),
+		});
+	});
+
 	test("comments, trailing commas, a byte order mark, CRLF, anchors, odd ids", () => {
 		const jsonc = '\uFEFF// mine\r\n{\r\n  "a": {"cmd": ["x",],}, /* : */\r\n}\r\n';
 		expect(servers(parseRegistry(jsonc, "r.json"))).toEqual({ a: stdio("a", "x") });
@@ -260,10 +324,17 @@ describe("files of other tools", () => {
 	});
 
 	test("the gateway's own keys work in them", () => {
-		expect(json({ mcpServers: { a: { cmd: ["x"] }, b: { chart: "b" } } })).toEqual({
+		const k8s = { type: "k8s", image: "x", transport: "stdio", command: ["y"], port: 1 };
+		expect(json({ mcpServers: { a: { cmd: ["x"] }, b: { chart: "b" }, c: k8s } })).toEqual({
 			a: stdio("a", "x"),
 			b: kubernetesServer("b", { chart: "b" }),
+			c: kubernetesServer("c", { values: { image: "x", transport: "stdio", command: ["y"], port: 1 } }),
 		});
+	});
+
+	test("keys of Kubernetes entries are another tool's own in any other entry", () => {
+		const file = { mcpServers: { a: { url: "http://a", image: "x.png", port: 1, service: "y", secrets: [] } } };
+		expect(json(file)).toEqual({ a: { ...auto("a", "http://a"), ignored: ["image", "port", "service", "secrets"] } });
 	});
 });
 
@@ -354,15 +425,19 @@ describe("properties", () => {
 			[`${secret} x`]: 1,
 		});
 		fc.assert(
-			fc.property(wrong, fc.constantFrom("env", "headers", "cmd", "endpoint", "args", "loadBalancer"), (value, key) => {
-				const inner = key === "env" || key === "headers" ? { A: value } : value;
-				const entry =
-					key === "headers" || key === "loadBalancer"
-						? { url: "http://a", [key]: inner }
-						: { command: "x", [key]: inner };
-				const result = parseRegistry(JSON.stringify({ a: entry }), "r.json");
-				expect(JSON.stringify(result.ok ? [] : result.errors)).not.toContain(secret);
-			}),
+			fc.property(
+				wrong,
+				fc.constantFrom("env", "headers", "cmd", "endpoint", "args", "loadBalancer", "secrets"),
+				(value, key) => {
+					const inner = key === "env" || key === "headers" || key === "secrets" ? { A: value } : value;
+					const entry =
+						key === "headers" || key === "loadBalancer"
+							? { url: "http://a", [key]: inner }
+							: { ...(key === "secrets" ? { image: "x" } : { command: "x" }), [key]: inner };
+					const result = parseRegistry(JSON.stringify({ a: entry }), "r.json");
+					expect(JSON.stringify(result.ok ? [] : result.errors)).not.toContain(secret);
+				},
+			),
 		);
 	});
 });

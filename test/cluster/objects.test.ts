@@ -1,0 +1,39 @@
+import { execFile } from "node:child_process";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { goldenInputs, goldenList } from "../support/kubernetes-golden.ts";
+
+/** The API server takes every golden object as it is, in a namespace that refuses what `restricted` does not allow. */
+
+const namespace = `golden-${process.pid}`;
+
+/** Runs kubectl with this on its stdin; returns all that it prints, warnings included. @throws where it fails. */
+function kubectl(args: readonly string[], input = ""): Promise<string> {
+	return new Promise((resolve, reject) => {
+		const child = execFile("kubectl", [...args], { maxBuffer: 16 * 1024 ** 2 }, (error, stdout, stderr) => {
+			if (error === null) resolve(stdout + stderr);
+			else reject(error);
+		});
+		child.stdin?.end(input);
+	});
+}
+
+beforeAll(async () => {
+	await kubectl(["create", "namespace", namespace]);
+	const levels = ["enforce", "warn"].map((mode) => `pod-security.kubernetes.io/${mode}=restricted`);
+	await kubectl(["label", "namespace", namespace, ...levels]);
+});
+
+afterAll(async () => {
+	await kubectl(["delete", "namespace", namespace, "--wait=false"]);
+});
+
+test.each(goldenInputs)("%s", async (input) => {
+	const list = goldenList(input, namespace);
+	const told = await kubectl(
+		["apply", "--dry-run=server", "--server-side", "--field-manager", "mcp-gateway", "-f", "-"],
+		list,
+	);
+	const lines = told.trim().split("\n");
+	expect(lines.filter((line) => !line.endsWith("serverside-applied (server dry run)"))).toEqual([]);
+	expect(lines).toHaveLength(JSON.parse(list).items.length);
+});

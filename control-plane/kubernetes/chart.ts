@@ -64,9 +64,9 @@ export function createCharts(folder: string = ownCharts): Charts {
 	const read = new Map<string, { readonly stamp: string; readonly result: ChartResult }>();
 
 	function chartAt(file: string, name: string): ChartResult | undefined {
-		const { mtimeMs = 0, size = 0, ino = 0 } = statSync(file, { throwIfNoEntry: false }) ?? {};
-		if (ino === 0) return undefined;
-		const stamp = `${mtimeMs} ${size} ${ino}`;
+		const found = statSync(file, { throwIfNoEntry: false });
+		if (found === undefined) return undefined;
+		const stamp = `${found.mtimeMs} ${found.size} ${found.ino}`;
 		const known = read.get(file);
 		if (known?.stamp === stamp) return known.result;
 		const result = parseChart(readFileSync(file, "utf8"), file, name);

@@ -53,6 +53,28 @@ export async function runConformance(options: { suite: Suite; url: string; timeo
 	}
 }
 
+/**
+ * Runs a suite against a server, and against the same one through something else. `direct` may be a run that has been
+ * made already.
+ * The suites wait 0.5 to 1.5 seconds for what many checks look for, on either side, and a machine that is busy with
+ * other things may stop everything for longer. So where the two differ both are run once more, and that counts: a fault
+ * of what is between shows again.
+ */
+export async function compareServers(options: {
+	suite: Suite;
+	url: string;
+	through: string;
+	direct?: Results;
+}): Promise<{ direct: Results; differences: Difference[] }> {
+	const { suite, url, through } = options;
+	const run = async (given?: Results) => {
+		const direct = given ?? (await runConformance({ suite, url }));
+		return { direct, differences: compare(direct, await runConformance({ suite, url: through })) };
+	};
+	const first = await run(options.direct);
+	return first.differences.length === 0 ? first : run();
+}
+
 /** What differs between two runs of a suite, in the order of the checks. */
 export function compare(direct: Results, gateway: Results): Difference[] {
 	return [...new Set([...direct.keys(), ...gateway.keys()])]

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compare, type Results, runConformance, summarize } from "../conformance/run.ts";
+import { compareServers, type Results, runConformance, summarize } from "../conformance/run.ts";
 import { SUITES, type Suite } from "../conformance/suite.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 import { NODE, ROOT } from "../support/process.ts";
@@ -20,11 +20,18 @@ const TIMEOUT_MS = 300_000;
  */
 const SILENCE_MS: Partial<Record<Suite, string>> = { "2025-11-25": "11000" };
 
+/**
+ * Processes that wait, started, beside those of sessions. A request of 2026-07-28 that comes while others are in flight
+ * takes one more, and the suite never closes the streams that it has read enough of. It waits 0.8 to 1.5 seconds for
+ * what a second request causes on such a stream: a busy machine takes that long to start Node.
+ */
+const WARM: Partial<Record<Suite, number>> = { "2026-07-28": 4 };
+
 let gateway: Gateway;
 let upstream: Replica;
 /** With a process for each request, changes reach those who listen at another one by this alone, as with replicas. */
 let bus: string;
-const direct = new Map<Suite, Promise<Results>>();
+const runs = new Map<Suite, Promise<Results>>();
 
 beforeAll(async () => {
 	upstream = await startConformanceServer();
@@ -35,7 +42,8 @@ beforeAll(async () => {
 		for (const suite of SUITES) {
 			const silence = SILENCE_MS[suite];
 			const env = { ...(mode === "session" && { BUS: bus }), ...(silence !== undefined && { SILENCE_MS: silence }) };
-			registry[`${mode}-${suite}`] = { type: "stdio", command: NODE, args, env, pool: { mode } };
+			const pool = { mode, ...(mode === "session" && { min: WARM[suite] ?? 0 }) };
+			registry[`${mode}-${suite}`] = { type: "stdio", command: NODE, args, env, pool };
 		}
 	}
 	gateway = await startGateway({ registry });
@@ -49,17 +57,18 @@ afterAll(async () => {
 
 /** The server by itself, once. */
 function runDirect(suite: Suite): Promise<Results> {
-	const results = direct.get(suite) ?? runConformance({ suite, url: upstream.url });
-	direct.set(suite, results);
+	const results = runs.get(suite) ?? runConformance({ suite, url: upstream.url });
+	runs.set(suite, results);
 	return results;
 }
 
 describe.each(MODES)("conformance of a stdio server, %s", (mode) => {
 	it.each(SUITES)("%s", { timeout: TIMEOUT_MS }, async (suite) => {
-		const expected = await runDirect(suite);
-		const through = await runConformance({ suite, url: `${gateway.url}/${mode}-${suite}` });
-		expect(summarize(suite, expected).failed).toEqual([]);
-		expect(expected.size).toBeGreaterThan(50);
-		expect(compare(expected, through), gateway.output().slice(-10_000)).toEqual([]);
+		const through = `${gateway.url}/${mode}-${suite}`;
+		const known = await runDirect(suite);
+		const { direct, differences } = await compareServers({ suite, url: upstream.url, through, direct: known });
+		expect(summarize(suite, direct).failed).toEqual([]);
+		expect(direct.size).toBeGreaterThan(50);
+		expect(differences, gateway.output().slice(-10_000)).toEqual([]);
 	});
 });

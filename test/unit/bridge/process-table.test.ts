@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { expect, it, onTestFinished } from "vitest";
 import {
 	eachInTurn,
@@ -37,10 +38,18 @@ it("tells a process by its numbers, whatever its name", async () => {
 });
 
 it("knows no zombie and nothing that is not there", async () => {
-	const parent = spawn("/bin/sh", ["-c", "sleep 0 & echo $!; exec sleep 100"], { stdio: ["ignore", "pipe", "ignore"] });
+	// The child ends with its stdin, and not before its parent is one that collects no child, as the shell would.
+	const parent = spawn("/bin/sh", ["-c", "cat <&3 & echo $!; exec sleep 100"], {
+		stdio: ["ignore", "pipe", "ignore", "pipe"],
+	});
 	onTestFinished(() => void parent.kill("SIGKILL"));
-	const [line] = await once(parent.stdout, "data");
+	const [, stdout, , input] = parent.stdio;
+	const [line] = await once(stdout as Readable, "data");
 	const zombie = Number(line);
+	const program = () => readFile(`/proc/${parent.pid}/comm`, "utf8");
+	await expect.poll(program, { timeout: 10_000 }).toBe("sleep\n");
+	expect(readProcess(zombie)).toMatchObject({ parent: parent.pid });
+	(input as Writable).end();
 	await expect.poll(() => readProcess(zombie), { timeout: 10_000 }).toBeUndefined();
 	process.kill(zombie, 0);
 	const none = 2 ** 30;

@@ -50,6 +50,9 @@ export interface Seat {
 
 export type Failure = { readonly ok: false; readonly reason: Reason; readonly detail: string | undefined };
 
+/** Of a pool that takes nobody, or a process that turned out to be of no use. */
+export const unavailable: Failure = { ok: false, reason: "server_unavailable", detail: undefined };
+
 export type OpenedSession =
 	| { readonly ok: true; readonly seat: Seat /** Of `initialize`. */; readonly answer: Buffer }
 	/** The process refused `initialize`; its own error is the answer. */

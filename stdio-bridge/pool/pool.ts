@@ -3,14 +3,23 @@ import type { StdioServer } from "../../control-plane/registry/model.ts";
 import type { Message } from "../messages/message.ts";
 import { replaceSpans } from "../messages/rewrite.ts";
 import type { PoolStatus, ProcessState } from "../status.ts";
-import { ask } from "./ask.ts";
 import type { Connection } from "./connection.ts";
-import type { Failure, OpenedSession, ProcessPool, Seat, SeatListener, Slots, TakenSeat } from "./contract.ts";
+import {
+	type Failure,
+	type OpenedSession,
+	type ProcessPool,
+	type Seat,
+	type SeatListener,
+	type Slots,
+	type TakenSeat,
+	unavailable,
+} from "./contract.ts";
 import { declaresCapabilities, idOf } from "./handshake.ts";
 import { Leases } from "./leases.ts";
-import { notAnswered, openLegacy, openModern } from "./opening.ts";
+import { openLegacy, openModern, openOwn } from "./opening.ts";
+import { openOrTryAgain } from "./second-try.ts";
 import { type Opened, SharedProcesses } from "./shared-processes.ts";
-import { type Started, Starter, type StarterDeps } from "./starter.ts";
+import { type Started, type StartedProcess, Starter, type StarterDeps } from "./starter.ts";
 import { Warm } from "./warm.ts";
 
 export interface PoolDeps extends Omit<StarterDeps, "server" | "slots" | "onChange"> {
@@ -27,8 +36,6 @@ export interface PoolDeps extends Omit<StarterDeps, "server" | "slots" | "onChan
 const legacyMs = 60_000;
 /** From the taking of a warm process to the start of the next: by then who took it has its first answer. */
 const refillMs = 50;
-const unavailable: Failure = { ok: false, reason: "server_unavailable", detail: undefined };
-
 /** The processes of one stdio server under one definition of it, and the clients at them. */
 export class Pool implements ProcessPool {
 	readonly server: StdioServer;
@@ -45,6 +52,8 @@ export class Pool implements ProcessPool {
 	#firstInitialize: Message | undefined;
 	/** Until then the server is known not to speak 2026-07-28. */
 	#legacyUntil = 0;
+	/** A process of it does. */
+	#modernKnown = false;
 	#refill: NodeJS.Timeout | undefined;
 	/** Ends the waits of those that came before the pool was retired. */
 	readonly #closed = new AbortController();
@@ -61,16 +70,17 @@ export class Pool implements ProcessPool {
 			max: deps.maxShared ?? server.pool.maxShared,
 			min: mode === "shared" ? deps.min : 0,
 			idleTimeoutMs,
+			startTimeoutMs,
 			wanted: () => deps.processSlots.wanted,
 		};
 		this.#legacy = new SharedProcesses({
 			...shared,
-			open: async (process) =>
-				this.#firstInitialize === undefined ? unavailable : openLegacy(process, this.#firstInitialize, startTimeoutMs),
+			open: async (process, timeoutMs) =>
+				this.#firstInitialize === undefined ? unavailable : openLegacy(process, this.#firstInitialize, timeoutMs),
 		});
 		this.#modern = new SharedProcesses({
 			...shared,
-			open: async (process) => this.#known(await openModern(process, startTimeoutMs)),
+			open: (process, timeoutMs) => this.#openModern(process, timeoutMs),
 		});
 		this.#leases = new Leases(idleTimeoutMs, (connection) => void this.#starter.stop(connection));
 		deps.processSlots.onWanted = () => this.#giveUpOne();
@@ -160,28 +170,18 @@ export class Pool implements ProcessPool {
 		signal: AbortSignal,
 		release: () => void,
 	): Promise<OpenedSession> {
-		const started = await this.#wait(() => this.#process(signal, true));
+		const started = await this.#start(signal);
 		if (!started.ok) return started;
-		const { connection } = started.process;
-		const seat = this.#sessionSeat(connection, listener, () => {
-			release();
-			void this.#starter.stop(connection);
-		});
-		const { startTimeoutMs } = this.server.pool;
-		const asked = await ask(seat, initialize, startTimeoutMs, signal);
-		if (asked.ok) {
-			started.process.answered();
-			if (asked.errorCode === undefined && !connection.ended) {
-				this.#deps.log.info({ server: this.server.id, pid: connection.pid }, "session started");
-				return { ok: true, seat, answer: asked.answer };
-			}
-		}
-		// Before the seat is left, since that stops the process, which then can fail no more.
-		const failure = asked.ok ? undefined : notAnswered(started.process, asked, "initialize", startTimeoutMs);
-		seat.leave();
-		if (failure !== undefined) return failure;
-		if (!asked.ok || asked.errorCode === undefined) return unavailable;
-		return { ok: "refused", answer: asked.answer, errorCode: asked.errorCode };
+		const seat = (connection: Connection, heard: SeatListener, onLeave: () => void) =>
+			this.#sessionSeat(connection, heard, () => {
+				onLeave();
+				void this.#starter.stop(connection);
+			});
+		const opened = await this.#orTryAgain(started.process, signal, (process, timeoutMs) =>
+			openOwn(process, timeoutMs, { initialize, listener, signal, seat, onOver: release }),
+		);
+		if (opened.ok === true) this.#deps.log.info({ server: this.server.id, pid: opened.seat.pid }, "session started");
+		return opened;
 	}
 
 	/** A session at a process of many. */
@@ -208,9 +208,11 @@ export class Pool implements ProcessPool {
 		return { ok: true, seat, answer };
 	}
 
-	/** Remembers that a server does not speak 2026-07-28. */
-	#known(opened: Opened): Opened {
-		if (opened.ok === "legacy")
+	/** Remembers whether the server speaks 2026-07-28. */
+	async #openModern(process: StartedProcess, timeoutMs: number): Promise<Opened> {
+		const opened = await openModern(process, timeoutMs, this.#modernKnown);
+		if (opened.ok === true) this.#modernKnown = true;
+		else if (opened.ok === "legacy")
 			this.#legacyUntil = opened.ended ? performance.now() + legacyMs : Number.POSITIVE_INFINITY;
 		return opened;
 	}
@@ -225,7 +227,7 @@ export class Pool implements ProcessPool {
 		if (idle !== undefined) return lease(idle);
 		const enough = new AbortController();
 		const signals = AbortSignal.any([signal, enough.signal]);
-		const start = this.#wait(() => this.#process(signals, true));
+		const start = this.#start(signals);
 		const next = this.#leases.next(signals);
 		const first = await Promise.race([start, next]);
 		enough.abort();
@@ -239,9 +241,8 @@ export class Pool implements ProcessPool {
 		// Both may have come in one turn.
 		void next.then((connection) => this.#leases.giveBack(connection, this.#deps.processSlots.wanted));
 		if (!first.ok) return first;
-		const opened = this.#known(await openModern(first.process, this.server.pool.startTimeoutMs));
+		const opened = await this.#orTryAgain(first.process, signal, (...of) => this.#openModern(...of));
 		if (opened.ok === true) return lease(opened.shared.connection);
-		void this.#starter.stop(first.process.connection);
 		if (opened.ok === "refused") return unavailable;
 		return opened.ok === "legacy" ? { ok: "legacy" } : opened;
 	}
@@ -257,6 +258,21 @@ export class Pool implements ProcessPool {
 		});
 		this.#sessions.add(seat);
 		return seat;
+	}
+
+	/** {@link openOrTryAgain} for one client, which waits. */
+	#orTryAgain<T extends { readonly ok: unknown }>(
+		process: StartedProcess,
+		signal: AbortSignal,
+		open: (process: StartedProcess, timeoutMs: number) => Promise<T | Failure>,
+	): Promise<T | Failure> {
+		const { startTimeoutMs: timeoutMs } = this.server.pool;
+		return openOrTryAgain(process, { starter: this.#starter, timeoutMs, open, start: () => this.#start(signal) });
+	}
+
+	/** A process for one client, which waits. */
+	#start(signal: AbortSignal): Promise<Started> {
+		return this.#wait(() => this.#process(signal, true));
 	}
 
 	/** One that was started ahead, else a new one. */

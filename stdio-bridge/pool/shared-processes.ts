@@ -1,6 +1,7 @@
 import type { Message } from "../messages/message.ts";
 import type { Connection } from "./connection.ts";
 import type { Failure } from "./contract.ts";
+import { openOrTryAgain } from "./second-try.ts";
 import type { Started, StartedProcess, Starter } from "./starter.ts";
 
 /** A process that serves many clients, with its answer to `initialize` where its era has that. */
@@ -23,7 +24,9 @@ export interface SharedProcessesDeps {
 	/** A process that was started ahead, or a new one. */
 	readonly start: (signal: AbortSignal, queue: boolean) => Promise<Started>;
 	/** The exchange by which a process becomes one that serves many. */
-	readonly open: (process: StartedProcess) => Promise<Opened>;
+	readonly open: (process: StartedProcess, timeoutMs: number) => Promise<Opened>;
+	/** How long that may take; 0 is for ever. */
+	readonly startTimeoutMs: number;
 	readonly max: number;
 	/** Kept although nobody uses them. */
 	readonly min: number;
@@ -109,12 +112,16 @@ export class SharedProcesses {
 	}
 
 	async #startOne(queue: boolean): Promise<Opened> {
-		const started = await this.#deps.start(this.#closed.signal, queue);
+		const { starter, startTimeoutMs: timeoutMs } = this.#deps;
+		const start = () => this.#deps.start(this.#closed.signal, queue);
+		const started = await start();
 		if (!started.ok) return started;
-		started.process.connection.share();
-		const opened = await this.#deps.open(started.process);
+		const open = (process: StartedProcess, leftMs: number) => {
+			process.connection.share();
+			return this.#deps.open(process, leftMs);
+		};
+		const opened = await openOrTryAgain<Opened>(started.process, { starter, timeoutMs, open, start });
 		if (opened.ok === true) this.#open.add(opened.shared);
-		else void this.#deps.starter.stop(started.process.connection);
 		return opened;
 	}
 

@@ -42,9 +42,13 @@ const patienceMs = 1000;
 export class Starter {
 	readonly #deps: StarterDeps;
 	readonly #processes = new Map<Connection, "starting" | "answered" | "stopping">();
-	/** Starts in a row that failed. */
+	/** Starts in a row that failed. Those that were under way together are one. */
 	#failures = 0;
+	/** When the last of them did, by the clock of `performance.now()`. */
+	#failedAt = 0;
 	#notBefore = 0;
+	/** A process has answered: the server can be started. */
+	#worked = false;
 	/** Deaths that no start has made good yet. */
 	#missing = 0;
 
@@ -60,6 +64,11 @@ export class Starter {
 	/** Milliseconds until the next start is due; undefined where the last start worked. */
 	get waitMs(): number | undefined {
 		return this.#failures === 0 ? undefined : Math.max(0, this.#notBefore - performance.now());
+	}
+
+	/** Whether no more than one start in a row has failed of a server that can be started. */
+	get failedOnce(): boolean {
+		return this.#worked && this.#failures <= 1;
 	}
 
 	/** Starts a process once there is a slot for it; `queue` false: or not at all. */
@@ -87,8 +96,9 @@ export class Starter {
 		if (waitMs > patienceMs)
 			return { ok: false, reason: "process_failed_to_start", detail: counters.lastFailure?.detail };
 		if (waitMs > 0) await sleep(waitMs, signal);
+		const triedAt = performance.now();
 		const resolved = await resolveCommand(server, expand, env);
-		if (!resolved.ok) return this.#failed("process_failed_to_start", resolved.problem);
+		if (!resolved.ok) return this.#failed(triedAt, "process_failed_to_start", resolved.problem);
 		if (signal.aborted) return { ok: false, reason: "session_lost", detail: undefined };
 		counters.starts++;
 		if (this.#missing > 0) {
@@ -105,6 +115,7 @@ export class Starter {
 		// The template, not its value: what is put into it may be a secret.
 		if (!started.ok) {
 			return this.#failed(
+				triedAt,
 				"process_failed_to_start",
 				`The program \`${server.command[0]}\` cannot be run: ${started.code}.`,
 			);
@@ -114,12 +125,12 @@ export class Starter {
 		const ended = (exit: Exit) => {
 			const state = this.#processes.get(connection);
 			this.#processes.set(connection, "stopping");
-			if (state === "starting") this.#failed("process_failed_to_start", describeExit(exit), exit.stderrTail);
+			if (state === "starting") this.#failed(triedAt, "process_failed_to_start", describeExit(exit), exit.stderrTail);
 			if (state === "answered") {
 				counters.deaths++;
 				this.#missing++;
 				// One that always dies soon after its first answer must not be started again and again without a pause.
-				if (performance.now() - startedAt < soonMs) this.#backOff();
+				if (performance.now() - startedAt < soonMs) this.#backOff(triedAt, firstWaitMs);
 				log.warn({ server: server.id, pid: connection.pid }, "process ended; its sessions are lost");
 			}
 			this.#deps.onChange();
@@ -138,22 +149,28 @@ export class Starter {
 					this.#processes.set(connection, "answered");
 					counters.startSeconds.observe((performance.now() - startedAt) / 1000);
 					this.#failures = 0;
+					this.#worked = true;
 				},
 				failed: (reason, detail) => {
-					if (this.#processes.get(connection) === "starting") this.#failed(reason, detail);
+					if (this.#processes.get(connection) === "starting") this.#failed(triedAt, reason, detail);
 				},
 			},
 		};
 	}
 
-	#backOff(): void {
-		this.#notBefore = performance.now() + Math.min(firstWaitMs * 2 ** this.#failures, longestWaitMs);
+	/** `triedAt`: of the start. What befalls those that are under way together says no more of the next than of one. */
+	#backOff(triedAt: number, firstMs: number): void {
+		if (triedAt < this.#failedAt) return;
+		const waitMs = this.#failures === 0 ? firstMs : firstWaitMs * 2 ** this.#failures;
+		this.#failedAt = performance.now();
+		this.#notBefore = this.#failedAt + Math.min(waitMs, longestWaitMs);
 		this.#failures++;
 	}
 
-	#failed(reason: Reason, detail: string, stderr = ""): Failure {
+	#failed(triedAt: number, reason: Reason, detail: string, stderr = ""): Failure {
 		const { counters, log, server } = this.#deps;
-		this.#backOff();
+		// One start that fails where others worked may be followed by the next at once.
+		this.#backOff(triedAt, this.#worked ? 0 : firstWaitMs);
 		counters.startFailures++;
 		counters.lastFailure = { at: new Date().toISOString(), reason, detail, ...(stderr !== "" && { stderr }) };
 		log.error({ server: server.id, reason, detail }, "the server's process could not be started");

@@ -96,9 +96,16 @@ describe("100 processes killed at random under load", () => {
 		expect(wrong, gateway.output().slice(-4000)).toEqual([]);
 		expect(seen.get("result")).toBeGreaterThan(0);
 		expect(seen.get("process_died") ?? 0).toBeGreaterThan(0);
+		// Starts that were killed one after the other may have been followed by a pause.
 		const fresh = new RawClient(gateway, mode);
-		const opened: Outcome = await fresh.open();
-		expect(opened.text).toBe("result");
+		let opened: Outcome | undefined;
+		await eventually("a new session opens", async () => {
+			opened = await fresh.open();
+			expect(["result", "process_failed_to_start"]).toContain(opened.text);
+			return opened.text === "result";
+		}).catch((error: Error) =>
+			expect.fail(`${error.message}\n${JSON.stringify(opened)}\n${gateway.output().slice(-4000)}`),
+		);
 		await fresh.close();
 		await idle();
 	}, 120_000);

@@ -4,6 +4,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually, freePort, type Gateway, startGateway } from "../../support/gateway.ts";
+import { onprogress, progressOf } from "../../support/progress.ts";
 import { type Replica, startConformanceServer, startMcpServer } from "../../support/upstreams.ts";
 import { expectGatewayError, send, toolCall } from "./client.ts";
 
@@ -77,10 +78,8 @@ test("GET streams, requests of the server and the client's answers to them stay 
 
 test("progress arrives while the call goes on", async () => {
 	const { client } = await connect();
-	const seen: number[] = [];
-	await client.callTool({ name: "slow", arguments: { ms: 300 } }, undefined, {
-		onprogress: ({ progress }) => void seen.push(progress),
-	});
+	const seen = progressOf(client.transport);
+	await client.callTool({ name: "slow", arguments: { ms: 300 } }, undefined, { onprogress });
 	expect(seen).toEqual([1, 2, 3, 4, 5]);
 });
 

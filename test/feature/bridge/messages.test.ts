@@ -6,14 +6,14 @@ import {
 	ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { onprogress, progressOf } from "../../support/progress.ts";
 import { accept, bridgeWith, stdio, until } from "./setup.ts";
 
 describe("messages through the bridge", () => {
 	it("brings progress as it is sent, on the call's own stream", async () => {
 		const { client } = await bridgeWith([stdio("s", "server")]);
 		const { client: sdk } = await client("s");
-		const seen: number[] = [];
-		const onprogress = ({ progress }: { progress: number }) => void seen.push(progress);
+		const seen = progressOf(sdk.transport);
 		await sdk.callTool({ name: "progress", arguments: { steps: 5 } }, undefined, { onprogress });
 		expect(seen).toEqual([1, 2, 3, 4, 5]);
 	});

@@ -30,15 +30,22 @@ describe("reload of the bridge", () => {
 		expect((await call).body).toMatchObject({ id: 1, error: { data: { reason: "session_lost" } } });
 	});
 
-	it("gives new sessions the new definition while old ones finish on theirs", async () => {
-		const { client, source, bridge } = await bridgeWith([stdio("s", "server")], { changedGraceMs: 800 });
+	it("gives new sessions the new definition while old ones go on with theirs", async () => {
+		const { client, source, bridge } = await bridgeWith([stdio("s", "server")]);
 		const old = await client("s");
-		const pid = Number(await old.call("pid"));
 		source.set([stdio("s", "server", [], { env: { FRESH: "1" } })]);
 		const fresh = await client("s");
 		expect(await fresh.call("env")).toContain('"FRESH":"1"');
 		expect(await old.call("env")).not.toContain("FRESH");
 		expect(bridge.status().servers["s"]).toMatchObject({ sessions: 2, starts: 2 });
+	});
+
+	it("ends sessions of an old definition that outlast its grace period, and no other", async () => {
+		const { client, source } = await bridgeWith([stdio("s", "server")], { changedGraceMs: 100 });
+		const old = await client("s");
+		const pid = Number(await old.call("pid"));
+		source.set([stdio("s", "server", [], { env: { FRESH: "1" } })]);
+		const fresh = await client("s");
 		await until(async () => !(await alive(pid)), "the old process is gone");
 		expect(await fresh.call("env")).toContain("FRESH");
 		await expect(old.call("pid")).rejects.toThrow();

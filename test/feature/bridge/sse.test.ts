@@ -5,6 +5,7 @@ import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Listen } from "../../../stdio-bridge/listen.ts";
 import { start } from "../../support/process.ts";
+import { onprogress, progressOf } from "../../support/progress.ts";
 import { pythonWithSdk } from "../../support/python.ts";
 import { alive, bridgeWith, folder, initialize, overSocket, stdio, type TestBridge, until } from "./setup.ts";
 
@@ -52,8 +53,7 @@ describe("HTTP+SSE (2024-11-05)", () => {
 			const client = await connect(bridge, path);
 			expect(await call(client, "echo", { text: path })).toContain(path);
 			expect(await call(client, "sample", { prompt: "hi" })).toContain("sampled");
-			const seen: number[] = [];
-			const onprogress = ({ progress }: { progress: number }) => void seen.push(progress);
+			const seen = progressOf(client.transport);
 			await client.callTool({ name: "progress", arguments: { steps: 3 } }, undefined, { onprogress });
 			expect(seen).toEqual([1, 2, 3]);
 		}

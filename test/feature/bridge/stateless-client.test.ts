@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { onprogress, progressOf } from "../../support/progress.ts";
 import { bridgeWith, type Entry, stdio } from "./setup.ts";
 
 /** The official client of 2026-07-28 at a real server, both written by the specification's authors. */
@@ -53,9 +54,9 @@ describe.each([
 			},
 			{ elicitation: {} },
 		);
-		const seen: number[] = [];
+		const seen = progressOf(client.transport);
 		const call = { name: "test_tool_with_progress", arguments: {} };
-		await client.callTool(call, { onprogress: ({ progress }) => void seen.push(progress) });
+		await client.callTool(call, { onprogress });
 		expect(seen).toEqual([0, 50, 100]);
 		const answered = await client.callTool({ name: "test_input_required_result_elicitation", arguments: {} });
 		expect(textOf(answered)).toBe("Hello, Ada!");

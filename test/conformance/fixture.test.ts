@@ -20,7 +20,7 @@ describe("the conformance fixture", () => {
 	beforeAll(async () => {
 		fixture = await startConformanceReplicas(3);
 		balancer = await startRoundRobin(fixture.replicas.map(({ port }) => port));
-	}, 60_000);
+	});
 	afterAll(async () => {
 		await balancer?.close();
 		await fixture?.close();

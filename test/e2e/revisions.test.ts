@@ -256,7 +256,8 @@ describe("2026-07-28", () => {
 			session.close();
 		}
 		console.log(`disconnect to upstream, ms: ${took.map((ms) => ms.toFixed(1)).join(" ")}`);
-		expect(Math.max(...took)).toBeLessThan(1000);
+		// At once is some milliseconds; a busy machine needs longer, and what is not told at all is never seen.
+		expect(Math.max(...took)).toBeLessThan(5000);
 	});
 
 	test("so does an aborted fetch", async () => {

@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const names = ["bridge", "control-plane", "envoy"];
 
-describe("mcp-gateway up", { timeout: 60_000 }, () => {
+describe("mcp-gateway up", () => {
 	test("serves the example: HTTP replicas and stdio servers", async () => {
 		const gateway = await start({ registry: undefined });
 		const list = await Promise.all(

@@ -96,7 +96,7 @@ async function spread(id: string, count: number) {
 	return all;
 }
 
-describe("two workers of the bridge", { timeout: 60_000 }, () => {
+describe("two workers of the bridge", () => {
 	test("share a server's sessions, and each session stays with its process", async () => {
 		const all = await spread("many", 6);
 		expect(new Set(all.map(({ pid }) => pid)).size).toBe(all.length);

@@ -4,5 +4,5 @@ import { NODE } from "./process.ts";
 
 /** Runs `mcp-gateway` with these arguments to its end. */
 export function call(...args: readonly string[]): Promise<RunResult> {
-	return run(NODE, [mainFile, ...args], { env: { ...process.env, NO_COLOR: "1" }, timeoutMs: 30_000 });
+	return run(NODE, [mainFile, ...args], { env: { ...process.env, NO_COLOR: "1" }, timeoutMs: 90_000 });
 }

@@ -145,7 +145,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /** Waits until a condition holds; the error tells what was waited for. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 10_000) {
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 30_000) {
 	const deadline = Date.now() + timeoutMs;
 	while (!(await condition())) {
 		if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}`);

@@ -93,7 +93,7 @@ export async function start(command: string, args: string[], options: StartOptio
 	const kill = (signal: NodeJS.Signals = "SIGKILL") => {
 		if (!ended) signalGroup(pid, signal);
 	};
-	const waitFor = (pattern: RegExp, timeoutMs = 20_000) =>
+	const waitFor = (pattern: RegExp, timeoutMs = 60_000) =>
 		new Promise<RegExpExecArray>((resolve, reject) => {
 			const settle = (settled: () => void) => {
 				clearTimeout(timer);

@@ -37,7 +37,7 @@ const types: Record<string, Record<string, string>> = {
 };
 
 const cli = (args: readonly string[], env: NodeJS.ProcessEnv) =>
-	run(NODE, [mainFile, ...args], { env: { ...process.env, NO_COLOR: "1", ...env }, timeoutMs: 30_000 });
+	run(NODE, [mainFile, ...args], { env: { ...process.env, NO_COLOR: "1", ...env }, timeoutMs: 90_000 });
 
 const call = (id: string) =>
 	fetch(`${gateway.url}/${id}`, {

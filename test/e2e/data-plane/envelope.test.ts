@@ -175,7 +175,7 @@ const batch = fc.array(request, { maxLength: 3 }).map((list) => Buffer.from(`[${
 test.each([
 	["requests in any spelling", request, true],
 	["damaged ones, garbage and batches", fc.oneof({ weight: 4, arbitrary: damaged }, garbage, batch), false],
-] as const)("%s: what is told is true", { timeout: 60_000 }, async (_what, bodies, all) => {
+] as const)("%s: what is told is true", async (_what, bodies, all) => {
 	await fc.assert(
 		fc.asyncProperty(fc.array(bodies, { minLength: 150, maxLength: 150, size: "max" }), async (list) => {
 			const results = await told(list);

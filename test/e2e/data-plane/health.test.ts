@@ -107,7 +107,7 @@ describe("the mcp check", () => {
 		expect(http.server.output()).toContain("Received MCP POST request");
 		expect(http.server.output()).not.toContain("Session initialized");
 		expect(sse.server.output()).not.toMatch(/client connected/i);
-	}, 90_000);
+	});
 
 	test("asks the endpoint itself, without the entry's headers", async () => {
 		const upstream = await recorder({ reply: { status: 401 } });
@@ -183,7 +183,7 @@ describe("the mcp check", () => {
 			id: 1,
 			server: "bad-503",
 		});
-	}, 30_000);
+	});
 });
 
 describe("the http check", () => {
@@ -282,7 +282,7 @@ describe("servers with checks", () => {
 			later: { type: "http", endpoint: `${alive.url}/mcp`, healthCheck: slow },
 		});
 		await served("later");
-	}, 30_000);
+	});
 
 	test("a replica that left the registry gets no more traffic though it passes its checks", async () => {
 		const [a, b] = await Promise.all([recorder(), recorder()]);
@@ -341,18 +341,18 @@ describe("passive ejection", () => {
 		const back = await recorder({ port: a });
 		await eventually("it is served again", async () => (await send(gateway.url, "/s", toolCall("x"))).status === 200);
 		expect(back.requests.length).toBeGreaterThan(0);
-	}, 40_000);
+	});
 
 	test("a replica that is only slow stays: requests that run out of time eject nobody", async () => {
 		const [slow, good] = await Promise.all([recorder({ reply: { hang: true } }), recorder()]);
 		const endpoints = [slow, good].map(({ url }) => `${url}/mcp`);
-		const gateway = await gatewayFor({ s: { type: "http", endpoints, timeouts: { request: "100ms" } } });
-		const seen = await statuses(gateway, 40);
+		const gateway = await gatewayFor({ s: { type: "http", endpoints, timeouts: { request: "500ms" } } });
+		const seen = await statuses(gateway, 20);
 		expect(seen.filter((status) => status !== 200 && status !== 504)).toEqual([]);
 		expect(Math.abs(slow.requests.length - good.requests.length)).toBeLessThanOrEqual(2);
 		expect(seen.filter((status) => status === 504)).toHaveLength(slow.requests.length);
 		const status = await serverStatus(gateway, "s");
 		expect(status).toMatchObject({ ejections: 0, endpoints: [{ health: "healthy" }, { health: "healthy" }] });
-		expect(status.endpoints.reduce((sum, { requests }) => sum + requests, 0)).toBe(40);
+		expect(status.endpoints.reduce((sum, { requests }) => sum + requests, 0)).toBe(20);
 	});
 });

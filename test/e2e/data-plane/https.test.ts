@@ -122,7 +122,7 @@ describe("a certificate and its key", () => {
 		const trusted = await cli(...echo, "--ca", certFile);
 		expect(trusted).toMatchObject({ code: 0, stdout: expect.stringContaining("hello") });
 		const env = { ...process.env, NODE_EXTRA_CA_CERTS: certFile };
-		expect(await run(NODE, [mainFile, ...echo], { env, timeoutMs: 30_000 })).toMatchObject({ code: 0 });
+		expect(await run(NODE, [mainFile, ...echo], { env, timeoutMs: 90_000 })).toMatchObject({ code: 0 });
 		const distrusted = await cli(...echo);
 		expect(distrusted).toMatchObject({ code: 1, stderr: expect.stringMatching(/not trusted.*--ca FILE/) });
 	});

@@ -91,7 +91,7 @@ beforeAll(async () => {
 		}),
 	);
 	gateway = await startGateway({ registry: Object.fromEntries(entries) });
-}, 60_000);
+});
 afterAll(() => gateway?.stop());
 
 describe.each(modes)("%s", (mode) => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
 		{ type: "stdio", cmd: [tiny, tag], pool: { mode, maxSessions: 2000, maxQueue: 1000, idleTimeout: "2s" } },
 	]);
 	gateway = await startGateway({ registry: Object.fromEntries(entries) });
-}, 60_000);
+});
 afterAll(() => gateway?.stop());
 
 test("8 clients with the same ids, 10,000 calls at one process: everyone gets its own answers", async () => {
@@ -43,7 +43,7 @@ test("8 clients with the same ids, 10,000 calls at one process: everyone gets it
 	expect(wrong, gateway.output().slice(-4000)).toEqual([]);
 	expect((await metrics()).starts - before).toBe(1);
 	await Promise.all(clients.map((client) => client.close()));
-}, 120_000);
+}, 300_000);
 
 test.each(modes)("%s: 1,000 sessions, opened and abandoned, leave nothing", async (mode) => {
 	// V8 takes what it needs for so many the first time, and keeps it.
@@ -62,7 +62,7 @@ test.each(modes)("%s: 1,000 sessions, opened and abandoned, leave nothing", asyn
 		expect(is?.megabytes, `memory of ${was.command}`).toBeLessThan(was.megabytes + 50);
 	}
 	expect(servers()).toEqual([]);
-}, 240_000);
+}, 480_000);
 
 describe("100 processes killed at random under load", () => {
 	test.each(modes)("%s: each call has its answer or a clear error, and new sessions work", async (mode) => {
@@ -83,7 +83,7 @@ describe("100 processes killed at random under load", () => {
 			await client.close();
 		});
 		let killed = 0;
-		const deadline = Date.now() + 60_000;
+		const deadline = Date.now() + 180_000;
 		while (killed < 100 && Date.now() < deadline) {
 			const running = servers();
 			const victim = running[Math.floor(Math.random() * running.length)];
@@ -108,7 +108,7 @@ describe("100 processes killed at random under load", () => {
 		);
 		await fresh.close();
 		await idle();
-	}, 120_000);
+	}, 300_000);
 });
 
 async function abandon(mode: string, count: number): Promise<void> {
@@ -128,7 +128,7 @@ async function idle(): Promise<void> {
 		const { sessions, processes } = await metrics();
 		return sessions === 0 && processes === 0;
 	};
-	await eventually("all sessions and processes to be gone", none, 30_000);
+	await eventually("all sessions and processes to be gone", none, 60_000);
 }
 
 /** Processes of the servers. */

@@ -97,7 +97,7 @@ export async function startPlane(): Promise<Plane> {
 }
 
 /** Waits until a target is answered with this status. */
-export async function answers(url: string, target: string, status: number, timeoutMs = 10_000): Promise<void> {
+export async function answers(url: string, target: string, status: number, timeoutMs = 30_000): Promise<void> {
 	let seen = "nothing";
 	const isThere = async () => {
 		const answer = await send(url, target).catch((error: Error) => ({ status: 0, text: error.message }));

@@ -175,7 +175,7 @@ function nameIn(type: ResourceType, bytes: Buffer): string {
 }
 
 /** Waits for a condition, not for a time. @throws Error naming what did not come within 5 s. */
-export async function until(condition: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
+export async function until(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
 	const deadline = Date.now() + timeoutMs;
 	while (!condition()) {
 		if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);

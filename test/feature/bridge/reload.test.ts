@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { Bridge } from "../../../stdio-bridge/bridge.ts";
 import { alive, bridgeWith, initialize, stdio, until } from "./setup.ts";
+
+/** Calls in flight at the first process of `s`. */
+const calls = ({ status }: Bridge) => status().servers["s"]?.processes[0]?.calls;
 
 describe("reload of the bridge", () => {
 	it("leaves unchanged servers alone, though the registry is a new object", async () => {
@@ -11,11 +15,11 @@ describe("reload of the bridge", () => {
 	});
 
 	it("ends a removed server's sessions after their calls", async () => {
-		const { client, source, post } = await bridgeWith([stdio("s", "server")]);
+		const { client, source, post, bridge } = await bridgeWith([stdio("s", "server")]);
 		const { call } = await client("s");
 		const pid = Number(await call("pid"));
 		const slow = call("sleep", { ms: 400 });
-		await new Promise((resolve) => setTimeout(resolve, 50));
+		await until(() => calls(bridge) === 1, "the call at the process");
 		source.set([]);
 		expect((await post("/s", initialize)).status).toBe(404);
 		expect(await slow).toBe("slept 400");
@@ -23,9 +27,9 @@ describe("reload of the bridge", () => {
 	});
 
 	it("ends a call that outlasts the grace period of a removed server", async () => {
-		const { open, post, source } = await bridgeWith([stdio("s", "raw")], { removedGraceMs: 200 });
+		const { open, post, source, bridge } = await bridgeWith([stdio("s", "raw")], { removedGraceMs: 200 });
 		const call = post("/s", { jsonrpc: "2.0", id: 1, method: "no-answer" }, await open("s"));
-		await new Promise((resolve) => setTimeout(resolve, 50));
+		await until(() => calls(bridge) === 1, "the call at the process");
 		source.set([]);
 		expect((await call).body).toMatchObject({ id: 1, error: { data: { reason: "session_lost" } } });
 	});

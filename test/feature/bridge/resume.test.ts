@@ -139,16 +139,16 @@ describe("resumed streams", () => {
 	it("leave the newest of what was said without a stream to the next one", async () => {
 		const bridge = await bridgeWith([server]);
 		const { post } = await open(bridge);
-		await post(1, "say-later", { ms: 100, n: 130 });
+		await post(1, "say-later", { ms: 100, n: 400 });
 		const dropped = () => bridge.lines.filter(({ message }) => message.includes("dropped"));
 		await until(() => dropped().length > 0, "the warning");
 		const next = await post(2, "line");
 		await next.next();
-		expect((await next.next())?.data).toContain('"params":{"n":30}');
-		for (let n = 31; n < 130; n++) await next.next();
+		expect((await next.next())?.data).toContain('"params":{"n":300}');
+		for (let n = 301; n < 400; n++) await next.next();
 		expect((await next.next())?.data).toContain('"id":2');
-		// Ten lines a second, then their number.
-		expect(dropped().length).toBeLessThanOrEqual(11);
+		// Of 300: ten lines a second, then their number, and a busy machine may need some seconds.
+		expect(dropped().length).toBeLessThan(100);
 	});
 
 	it("serve the official client, whose connections break", async () => {

@@ -209,7 +209,7 @@ export async function alive(pid: number): Promise<boolean> {
 export async function until(
 	condition: () => boolean | Promise<boolean>,
 	what: string,
-	timeoutMs = 10_000,
+	timeoutMs = 30_000,
 ): Promise<void> {
 	const deadline = Date.now() + timeoutMs;
 	while (!(await condition())) {

@@ -45,5 +45,5 @@ describe("the bridge on a Unix socket", () => {
 		expect((await stat(path)).isSocket()).toBe(true);
 		await bridgeWith([stdio("s", "raw")], { listen: { path } });
 		expect((await overSocket(path, "/~bridge/healthz")).status).toBe(200);
-	}, 30_000);
+	});
 });

@@ -183,7 +183,7 @@ describe("WebSocket", () => {
 		socket.resume();
 		expect((await next()).length).toBeGreaterThan(size);
 		expect(JSON.parse(await next()).id).toBe(2);
-	}, 30_000);
+	});
 
 	it("answers requests of 2026-07-28 without a session, and cancels what its client leaves", async () => {
 		const bridge = await bridgeWith([stdio("m", "pool", ["modern"]), stdio("old", "raw")]);

@@ -5,9 +5,7 @@ import { placement } from "../../../control-plane/ir/placement.ts";
 import { alive, folder, stdio, until } from "./setup.ts";
 import { entry, processesOf, startWorkers } from "./start-workers.ts";
 
-const slow = { timeout: 60_000 };
-
-describe("the bounds of a pool, over all workers", slow, () => {
+describe("the bounds of a pool, over all workers", () => {
 	it("hold for ten clients at two workers and three processes", async () => {
 		const dir = await folder();
 		const pidFile = join(dir, "pids");

@@ -7,9 +7,7 @@ import { startNode } from "../../support/process.ts";
 import { alive, folder, pidsIn, until } from "./setup.ts";
 import { entry, processesOf, startWorkers } from "./start-workers.ts";
 
-const slow = { timeout: 60_000 };
-
-describe("the bridge's workers", slow, () => {
+describe("the bridge's workers", () => {
 	it("listen on private sockets of their own, each a bridge that knows its place", async () => {
 		const { sockets, statuses, dir } = await startWorkers({ s: entry() });
 		for (const socket of sockets) expect((await stat(socket)).mode & 0o777).toBe(0o600);

@@ -221,7 +221,7 @@ describe("what is no MCP server, and what hides one", () => {
 
 	test("one that never answers what it does not know", async () => {
 		const upstream = await recorder(({ body }) => (body.includes("server/discover") ? { hang: true } : legacy(body)));
-		const { finding } = await probe({ endpoint: `${upstream.url}/mcp` }, { timeoutMs: 500 });
+		const { finding } = await probe({ endpoint: `${upstream.url}/mcp` }, { timeoutMs: 2000 });
 		expect(finding).toMatchObject({ revisions: ["2025-06-18"] });
 	});
 

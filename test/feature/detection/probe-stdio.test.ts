@@ -63,7 +63,7 @@ describe("probeStdio", () => {
 	});
 
 	test("a server that never answers the newer question gets the older one in the same process", async () => {
-		const { finding, outcomes } = await probeRaw("ignore-unknown", 1, 4000);
+		const { finding, outcomes } = await probeRaw("ignore-unknown", 1, 15_000);
 		expect(finding).toMatchObject(legacy);
 		expect(outcomes).toEqual(["it server/discover: no answer in time", "it initialize: 2025-11-25"]);
 	});

@@ -25,7 +25,7 @@ describe("the guard", () => {
 		for (const pgid of [kept, stopped]) guard.add(pgid);
 		guard.remove(kept);
 		await guard.close();
-		expect(await groupGone(stopped, 2000)).toBe(true);
+		expect(await groupGone(stopped, 30_000)).toBe(true);
 		expect(signalGroup(kept, 0)).toBe(true);
 	});
 
@@ -35,10 +35,10 @@ describe("the guard", () => {
 			sleeper({ ...process.env, MCP_GATEWAY_PROCESS: families.nextMark() });
 		const [stopped, kept] = [marked(guard), marked(other)];
 		await guard.close();
-		expect(await groupGone(stopped, 2000)).toBe(true);
+		expect(await groupGone(stopped, 30_000)).toBe(true);
 		expect(signalGroup(kept, 0)).toBe(true);
 		await other.close();
-		expect(await groupGone(kept, 2000)).toBe(true);
+		expect(await groupGone(kept, 30_000)).toBe(true);
 	});
 
 	it("is started again when it dies, and knows the groups still", async () => {
@@ -49,7 +49,7 @@ describe("the guard", () => {
 		process.kill(first, "SIGKILL");
 		while (guard.pid === first) await new Promise((resolve) => setTimeout(resolve, 20));
 		await guard.close();
-		expect(await groupGone(group, 2000)).toBe(true);
+		expect(await groupGone(group, 30_000)).toBe(true);
 	});
 
 	it("ends at once when there is nothing to stop", async () => {

@@ -47,10 +47,10 @@ it("knows no zombie and nothing that is not there", async () => {
 	const [line] = await once(stdout as Readable, "data");
 	const zombie = Number(line);
 	const program = () => readFile(`/proc/${parent.pid}/comm`, "utf8");
-	await expect.poll(program, { timeout: 10_000 }).toBe("sleep\n");
+	await expect.poll(program).toBe("sleep\n");
 	expect(readProcess(zombie)).toMatchObject({ parent: parent.pid });
 	(input as Writable).end();
-	await expect.poll(() => readProcess(zombie), { timeout: 10_000 }).toBeUndefined();
+	await expect.poll(() => readProcess(zombie)).toBeUndefined();
 	process.kill(zombie, 0);
 	const none = 2 ** 30;
 	expect([readProcess(none), readVariable(none, "A"), residentBytes(none)]).toEqual([undefined, undefined, 0]);

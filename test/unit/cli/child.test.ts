@@ -1,5 +1,9 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pino } from "pino";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { ProcessState } from "../../../control-plane/cli/child.ts";
 import { createSupervisor } from "../../../control-plane/cli/supervisor.ts";
 import { spawnGuarded } from "../../../envoy/guard.ts";
@@ -43,12 +47,14 @@ test("a process that fails is restarted ever more slowly, and given up before al
 test("a killed process comes back with a new pid, and one that ignores SIGTERM is killed at the end", async () => {
 	const seen: ProcessState[] = [];
 	const supervisor = createSupervisor({ log, backoff, changed: (all) => seen.push(...all), hopeless: () => {} });
-	const child = supervisor.add(sh("stubborn", "trap '' TERM; while :; do sleep 0.05; done"));
+	const folder = await mkdtemp(join(tmpdir(), "child-"));
+	onTestFinished(() => rm(folder, { recursive: true }));
+	const child = supervisor.add(sh("stubborn", `trap '' TERM; : > ${folder}/$$; while :; do sleep 0.05; done`));
 	const first = child.state.pid ?? 0;
 	process.kill(first, "SIGKILL");
 	await eventually("it is back", () => child.state.pid !== undefined && child.state.pid !== first);
 	expect(child.state).toMatchObject({ state: "running", restarts: 1 });
-	await new Promise((resolve) => setTimeout(resolve, 100));
+	await eventually("it ignores SIGTERM", () => existsSync(join(folder, String(child.state.pid))));
 	const before = Date.now();
 	await supervisor.stop("none", 200);
 	expect(Date.now() - before).toBeGreaterThanOrEqual(190);

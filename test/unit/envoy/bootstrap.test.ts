@@ -20,7 +20,7 @@ const variants: Record<string, BootstrapOptions> = {
 };
 
 describe("bootstrap", () => {
-	test.each(Object.keys(variants))("Envoy accepts it: %s", { timeout: 60_000 }, async (name) => {
+	test.each(Object.keys(variants))("Envoy accepts it: %s", async (name) => {
 		const file = join(folder, "envoy.yaml");
 		writeFileSync(file, bootstrapYaml(variants[name] ?? local));
 		const result = await run(await envoyBinary(), ["--mode", "validate", "-c", file, "-l", "error"], {

@@ -32,7 +32,7 @@ function alive(pid: number): boolean {
 	}
 }
 
-describe("spawnGuarded", { timeout: 20_000 }, () => {
+describe("spawnGuarded", () => {
 	test("a child ends when its parent is killed with -9, and the folder goes", async () => {
 		const folder = mkdtempSync(join(tmpdir(), "guard-"));
 		const { parent, pid } = await parentOf("echo up; exec sleep 1000", folder);

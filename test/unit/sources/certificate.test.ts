@@ -111,7 +111,7 @@ describe("watching", () => {
 		return source;
 	};
 	const subject = () => source?.state.certificate.leaf.subject;
-	const until = (wanted: string) => vi.waitFor(() => expect(subject()).toBe(wanted), { interval: 5 });
+	const until = (wanted: string) => vi.waitFor(() => expect(subject()).toBe(wanted), { interval: 5, timeout: 30_000 });
 
 	test("faulty files at the start are an error", () => {
 		expect(() => start(write(one.cert, two.key))).toThrow(/is not the key/);
@@ -131,14 +131,14 @@ describe("watching", () => {
 	test("what stays broken is told once, and the certificate before stays", async () => {
 		const made = start();
 		writeFileSync(files.key, "garbage");
-		await vi.waitFor(() => expect(made.state.problem).toMatch(/holds no PEM private key/));
+		await vi.waitFor(() => expect(made.state.problem).toMatch(/holds no PEM private key/), { timeout: 30_000 });
 		expect(subject()).toBe("CN=one.example");
 		made.reload();
 		expect(log.error).toHaveBeenCalledTimes(1);
 		writeFileSync(files.key, one.key);
-		await vi.waitFor(() => expect(made.state.problem).toBeUndefined());
+		await vi.waitFor(() => expect(made.state.problem).toBeUndefined(), { timeout: 30_000 });
 		rmSync(files.cert);
-		await vi.waitFor(() => expect(made.state.problem).toMatch(/does not exist/));
+		await vi.waitFor(() => expect(made.state.problem).toMatch(/does not exist/), { timeout: 30_000 });
 		expect(subject()).toBe("CN=one.example");
 	});
 

@@ -31,7 +31,7 @@ async function start(path = file, pollMs = 1_000_000) {
 const text = (...ids: string[]) => ids.map((id) => `${id}: {cmd: [${id}]}\n`).join("");
 const ids = (state: SourceState) => [...(state.registry?.servers.keys() ?? [])].join();
 const until = (made: RegistrySource, wanted: string) =>
-	vi.waitFor(() => expect(ids(made.state)).toBe(wanted), { interval: 2 });
+	vi.waitFor(() => expect(ids(made.state)).toBe(wanted), { interval: 2, timeout: 30_000 });
 
 test("the first read is done when the source is there", async () => {
 	await writeFile(file, text("a"));
@@ -118,7 +118,7 @@ test("deleting keeps the last good registry; recreating goes on", async () => {
 	await writeFile(file, text("a"));
 	const made = await start();
 	await unlink(file);
-	await vi.waitFor(() => expect(made.state.errors).toHaveLength(1));
+	await vi.waitFor(() => expect(made.state.errors).toHaveLength(1), { timeout: 30_000 });
 	expect(ids(made.state)).toBe("a");
 	await writeFile(file, text("b"));
 	await until(made, "b");
@@ -130,10 +130,10 @@ test("bad, then the good one of before, then another", async () => {
 	const made = await start();
 	const { registry, loadedAt } = made.state;
 	await writeFile(file, "a: {cmd: []}\n");
-	await vi.waitFor(() => expect(made.state.errors).toHaveLength(1));
+	await vi.waitFor(() => expect(made.state.errors).toHaveLength(1), { timeout: 30_000 });
 	expect(made.state.registry).toBe(registry);
 	await writeFile(file, text("a"));
-	await vi.waitFor(() => expect(made.state.errors).toEqual([]));
+	await vi.waitFor(() => expect(made.state.errors).toEqual([]), { timeout: 30_000 });
 	expect(made.state).toEqual({ registry, loadedAt, errors: [] });
 	await writeFile(file, text("b"));
 	await until(made, "b");
@@ -183,7 +183,7 @@ test("a listener that throws harms no other; unsubscribing and closing end it", 
 	});
 	const end = made.subscribe((state) => states.push(state));
 	await writeFile(file, text("b"));
-	await vi.waitFor(() => expect(states).toHaveLength(1));
+	await vi.waitFor(() => expect(states).toHaveLength(1), { timeout: 30_000 });
 	end();
 	await writeFile(file, text("c"));
 	await until(made, "c");
@@ -191,10 +191,12 @@ test("a listener that throws harms no other; unsubscribing and closing end it", 
 	const before = process.getActiveResourcesInfo().filter((name) => name === "FSEventWrap").length;
 	await made.close();
 	expect(made.state.registry).toBeDefined();
-	await vi.waitFor(() =>
-		expect(process.getActiveResourcesInfo().filter((name) => name === "FSEventWrap").length).toBeLessThanOrEqual(
-			before,
-		),
+	await vi.waitFor(
+		() =>
+			expect(process.getActiveResourcesInfo().filter((name) => name === "FSEventWrap").length).toBeLessThanOrEqual(
+				before,
+			),
+		{ timeout: 30_000 },
 	);
 	await writeFile(file, text("d"));
 	await made.reload();

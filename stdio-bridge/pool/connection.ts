@@ -23,6 +23,12 @@ export interface ConnectionDeps {
 const stalledMs = 10_000;
 
 /**
+ * Calls that wait, at all processes. With more than one what is sent is gathered: each process that wakes up in the
+ * middle of a turn takes the processor and its caches from the bridge, which costs more than the wait.
+ */
+let waiting = 0;
+
+/**
  * One process and the JSON-RPC on its pipes. Requests get ids of our own, since several clients may use the same ones,
  * and a progress token is the id of its request; both are put back in what the process answers.
  */
@@ -100,6 +106,7 @@ export class Connection {
 			pid: this.pid,
 			send: (bytes) => this.#send(bytes),
 			add: (entry) => {
+				waiting++;
 				this.#calls.set(++this.#lastId, entry);
 				return this.#lastId;
 			},
@@ -138,7 +145,7 @@ export class Connection {
 	}
 
 	#send(bytes: Buffer): void {
-		if (!this.#ended && !this.#process.send(bytes)) this.#full = true;
+		if (!this.#ended && !this.#process.send(bytes, waiting <= 1)) this.#full = true;
 	}
 
 	async #drained(): Promise<void> {
@@ -154,7 +161,7 @@ export class Connection {
 
 	#take(id: number): Entry | undefined {
 		const entry = this.#calls.get(id);
-		this.#calls.delete(id);
+		if (this.#calls.delete(id)) waiting--;
 		entry?.seat.forget(entry.idText);
 		return entry;
 	}

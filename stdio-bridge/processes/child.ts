@@ -55,6 +55,8 @@ const maxHunts = 5;
 /** Of a launcher such as `npx`, whose own child was ended by SIGXCPU. */
 const shellCodeOfXcpu = 128 + 24;
 const newline = Buffer.from("\n");
+/** From here on a write of its own for the newline costs less than the copy. */
+const largeMessage = 16 * 1024;
 
 /**
  * One stdio server process in a process group of its own. The SDK's StdioClientTransport is not used: it starts the
@@ -103,14 +105,17 @@ export class Child {
 	}
 
 	/**
-	 * Queues one message, which holds no newline and is not copied; false when the caller should wait for
-	 * {@link drained} before the next. All messages of one turn of the event loop go out in one write, so those of many
-	 * clients do: with 64 that saves a sixth of the CPU time of a call.
+	 * Sends one message, which holds no newline and is not copied if it is large; false when the caller should wait for
+	 * {@link drained} before the next.
+	 *
+	 * @param atOnce It does not wait for the end of this turn of the event loop, where all others go out in one write: with
+	 * 64 clients that saves a sixth of the CPU time of a call.
 	 */
-	send(message: Buffer): boolean {
+	send(message: Buffer, atOnce = false): boolean {
 		const { stdin } = this.#process;
 		if (!stdin.writable) return false;
-		if (!this.#corked) {
+		const small = message.length < largeMessage;
+		if (!this.#corked && !(atOnce && small)) {
 			this.#corked = true;
 			stdin.cork();
 			setImmediate(() => {
@@ -118,6 +123,7 @@ export class Child {
 				stdin.uncork();
 			});
 		}
+		if (small) return stdin.write(Buffer.concat([message, newline]));
 		stdin.write(message);
 		return stdin.write(newline);
 	}

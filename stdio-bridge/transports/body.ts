@@ -4,8 +4,17 @@ import type { IncomingMessage } from "node:http";
  * Reads a request's body. A declared length over the limit is refused without reading a byte of it; without a
  * declared length reading ends at the limit. Rejects where the client goes before the body's end.
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | "too_large"> {
-	if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Promise.resolve("too_large");
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | "too_large"> {
+	if (Number(request.headers["content-length"] ?? 0) > maxBytes) return "too_large";
+	// What came in one piece with the head is parsed before this goes on, and there is nothing to listen for.
+	await undefined;
+	if (request.complete && request.readableLength <= maxBytes) return request.read() ?? empty;
+	return readStream(request, maxBytes);
+}
+
+const empty = Buffer.alloc(0);
+
+function readStream(request: IncomingMessage, maxBytes: number): Promise<Buffer | "too_large"> {
 	return new Promise((resolve, reject) => {
 		const parts: Buffer[] = [];
 		let size = 0;

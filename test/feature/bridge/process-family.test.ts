@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -126,6 +127,22 @@ describe("what is sent to a child", () => {
 		for (let task = 0; task < 50; task++) process.nextTick(() => child.send(Buffer.from("hello")));
 		await until(() => lines.length > 1, "the messages have arrived");
 		expect(lines).toEqual(["ready", String(50 * "hello\n".length)]);
+	});
+
+	it("goes out before the turn ends where it shall, in its order with the rest", async () => {
+		const seen = join(await folder(), "seen");
+		const script = 'read -r line; echo "$line"; touch "$0"; exec cat';
+		const { child, lines } = await start(testGuard(), ["sh", "-c", script, seen]);
+		child.send(Buffer.from("alone"), true);
+		const late = performance.now() + 10_000;
+		// This turn does not end until the process has read it.
+		while (!existsSync(seen)) if (performance.now() > late) throw new Error("the message has not arrived");
+		child.send(Buffer.from("gathered"));
+		child.send(Buffer.from("behind it"), true);
+		child.send(Buffer.from(`large ${"x".repeat(100_000)}`), true);
+		child.send(Buffer.from("last"), true);
+		await until(() => lines.length === 5, "all lines came back");
+		expect(lines.map((line) => line.slice(0, 9))).toEqual(["alone", "gathered", "behind it", "large xxx", "last"]);
 	});
 
 	it("keeps its order whatever the sizes", async () => {

@@ -11,8 +11,8 @@ import { LocalSlots } from "./pool/slots.ts";
 import { slotsKey } from "./pool/slots-key.ts";
 import { probeStdio } from "./probe.ts";
 import type { StopTimes } from "./processes/child.ts";
-import { type Expand, resolveCommand } from "./processes/command.ts";
-import { startGuard } from "./processes/guard.ts";
+import { allOf, type Expand, resolveCommand } from "./processes/command.ts";
+import { noGuard, startGuard } from "./processes/guard.ts";
 import { describeLimits } from "./processes/limits.ts";
 import { type BridgeStatus, type Counters, counted, createCounters, mergePools, type ServerStatus } from "./status.ts";
 import { requestIdOf, sendError } from "./transports/answer.ts";
@@ -23,9 +23,14 @@ export interface BridgeOptions {
 	readonly source: RegistrySource;
 	readonly listen: Listen;
 	readonly log: Log;
-	/** Where the children's safe variables come from; nothing else of it reaches them. */
+	/** Where the children's harmless variables come from; nothing else of it reaches them. */
 	readonly env: Readonly<Record<string, string | undefined>>;
 	readonly expand: Expand;
+	/**
+	 * The bridge is the main process of a container that is there for its servers alone: all variables are theirs, and no
+	 * guard is started, since nothing outlives the container. Default: false.
+	 */
+	readonly contained?: boolean;
 	/** Largest HTTP body and largest message of a process. Default 64 MiB. */
 	readonly maxBodyBytes?: number;
 	/** Default: 2 s from the end of stdin to SIGTERM, 3 s to SIGKILL. */
@@ -66,7 +71,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 	const pools = new Map<string, Pool>();
 	const retired = new Set<Pool>();
 	const counters = new Map<string, Counters>();
-	const guard = startGuard(log);
+	const guard = options.contained ? noGuard() : startGuard(log);
+	const inheritance = options.contained ? { inherit: allOf } : {};
 	const probesEnd = new AbortController();
 	const openSlots: OpenSlots = options.slots ?? ((_key, bounds) => new LocalSlots(bounds));
 	let loaded = false;
@@ -79,6 +85,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 			log,
 			expand,
 			env,
+			...inheritance,
 			child: { stop, guard, maxLineBytes: maxBodyBytes },
 			counters: own,
 			processSlots: openSlots(slotsKey(server, "processes"), { max, maxQueue, queueTimeoutMs }),
@@ -130,7 +137,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 		const server = pools.get(id)?.server;
 		if (server === undefined || closing) return undefined;
 		const [label] = server.command;
-		const resolved = await resolveCommand(server, expand, env);
+		const resolved = await resolveCommand(server, expand, env, inheritance.inherit);
 		if (!resolved.ok) return { tried: [{ what: label, outcome: resolved.problem }] };
 		return probeStdio({
 			command: resolved.command,

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 /** Where Node keeps what it has compiled of our files; see `mcp-gateway.js`. */
-export const compileCache = `${root}/.cache/node`;
+export const compileCache: string | undefined = `${root}/.cache/node`;
 
 /** The file that a child process of the supervisor runs. */
 export const mainFile = fileURLToPath(new URL("./main.ts", import.meta.url));

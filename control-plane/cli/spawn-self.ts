@@ -15,7 +15,7 @@ export interface SelfOptions {
 /** Starts a command of our own that ends when the channel to this process does; its log is passed on. */
 export function spawnSelf({ name, args, env, output, nodeOptions = [] }: SelfOptions): ChildProcess {
 	const child = spawn(process.execPath, [...nodeOptions, mainFile, ...args, "--json", "--supervised"], {
-		env: { NODE_COMPILE_CACHE: compileCache, ...env },
+		env: { ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }), ...env },
 		stdio: ["ignore", "pipe", "pipe", "ipc"],
 		detached: true,
 	});

@@ -2,7 +2,7 @@ import type { Reason } from "../../control-plane/errors/catalogue.ts";
 import type { StdioServer } from "../../control-plane/registry/model.ts";
 import type { Log } from "../log.ts";
 import type { ChildOptions, Exit } from "../processes/child.ts";
-import { type Expand, resolveCommand } from "../processes/command.ts";
+import { type Expand, type Inherit, resolveCommand } from "../processes/command.ts";
 import { describeExit } from "../processes/exit.ts";
 import type { Counters } from "../status.ts";
 import { Connection } from "./connection.ts";
@@ -13,6 +13,8 @@ export interface StarterDeps {
 	readonly log: Log;
 	readonly expand: Expand;
 	readonly env: Readonly<Record<string, string | undefined>>;
+	/** What of `env` the processes get. Default: what is harmless. */
+	readonly inherit?: Inherit;
 	readonly child: Pick<ChildOptions, "stop" | "guard" | "maxLineBytes">;
 	readonly counters: Counters;
 	/** Of processes. */
@@ -91,13 +93,13 @@ export class Starter {
 	}
 
 	async #start(signal: AbortSignal): Promise<Started> {
-		const { server, log, expand, env, child, counters } = this.#deps;
+		const { server, log, expand, env, inherit, child, counters } = this.#deps;
 		const waitMs = this.waitMs ?? 0;
 		if (waitMs > patienceMs)
 			return { ok: false, reason: "process_failed_to_start", detail: counters.lastFailure?.detail };
 		if (waitMs > 0) await sleep(waitMs, signal);
 		const triedAt = performance.now();
-		const resolved = await resolveCommand(server, expand, env);
+		const resolved = await resolveCommand(server, expand, env, inherit);
 		if (!resolved.ok) return this.#failed(triedAt, "process_failed_to_start", resolved.problem);
 		if (signal.aborted) return { ok: false, reason: "session_lost", detail: undefined };
 		counters.starts++;

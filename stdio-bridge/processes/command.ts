@@ -14,6 +14,9 @@ export const inheritedBySdk =
 			]
 		: ["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
 
+/** What a child gets of the bridge's variables; `uid` is the child's where it has one of its own. */
+export type Inherit = (env: Readonly<Record<string, string | undefined>>, uid?: number) => Record<string, string>;
+
 /** Harmless variables that programs need for temporary files, text and time, beside those. */
 const inherited = [...inheritedBySdk, "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ"];
 
@@ -24,6 +27,7 @@ export async function resolveCommand(
 	server: StdioServer,
 	expand: Expand,
 	env: Readonly<Record<string, string | undefined>>,
+	inherit: Inherit = safeBase,
 ): Promise<{ ok: true; command: ChildCommand } | { ok: false; problem: string }> {
 	const problems: string[] = [];
 	const value = (template: Template): string => {
@@ -37,7 +41,7 @@ export async function resolveCommand(
 	const command: ChildCommand = {
 		program: value(program),
 		args: args.map(value),
-		env: { ...safeBase(env, server.uid), ...Object.fromEntries(own) },
+		env: { ...inherit(env, server.uid), ...Object.fromEntries(own) },
 		cwd: server.cwd === undefined ? undefined : value(server.cwd),
 		...(server.limits && { limits: server.limits }),
 		...(server.uid !== undefined && { uid: server.uid }),
@@ -56,7 +60,7 @@ export async function resolveCommand(
  * Variables of the bridge that a child gets too. All others stay here: they may be secrets of other servers. Those
  * that tell of the gateway's user are wrong for another one.
  */
-export function safeBase(env: Readonly<Record<string, string | undefined>>, uid?: number): Record<string, string> {
+export const safeBase: Inherit = (env, uid) => {
 	const base: Record<string, string> = {};
 	const own = uid === undefined || uid === process.getuid?.();
 	for (const name of inherited) {
@@ -66,7 +70,11 @@ export function safeBase(env: Readonly<Record<string, string | undefined>>, uid?
 		if (value !== undefined && !value.startsWith("()")) base[name] = value;
 	}
 	return base;
-}
+};
+
+/** For a bridge whose variables are all the server's own: those of its image and its container. */
+export const allOf: Inherit = (env) =>
+	Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
 async function isDirectory(path: string): Promise<boolean> {
 	return stat(path).then(

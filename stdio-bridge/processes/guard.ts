@@ -130,6 +130,11 @@ export function startGuard(log: Log): Guard {
 	};
 }
 
+/** No guard, for a bridge whose end ends all other processes as well: the main process of a container. */
+export function noGuard(): Guard {
+	return { pid: undefined, families: new Families(), add: () => {}, remove: () => {}, close: async () => {} };
+}
+
 function pathOnly(): NodeJS.ProcessEnv {
 	return { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
 }

@@ -1,7 +1,7 @@
 import { DEFAULT_INHERITED_ENV_VARS } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { describe, expect, it } from "vitest";
 import type { StdioServer } from "../../../control-plane/registry/model.ts";
-import { inheritedBySdk, resolveCommand, safeBase } from "../../../stdio-bridge/processes/command.ts";
+import { allOf, inheritedBySdk, resolveCommand, safeBase } from "../../../stdio-bridge/processes/command.ts";
 
 const server: StdioServer = {
 	type: "stdio",
@@ -31,6 +31,14 @@ describe("the command of a server", () => {
 
 	it("passes no exported shell function on", () => {
 		expect(safeBase({ PATH: "() { :; }", HOME: "/h", npm_config_x: "1" })).toEqual({ HOME: "/h" });
+	});
+
+	it("has all variables where they are the server's own", async () => {
+		const expand = (template: string) => ({ ok: true as const, value: template });
+		const env = { PATH: "/bin", AWS_SECRET: "yes", GONE: undefined };
+		const resolved = await resolveCommand(server, expand, env, allOf);
+		expect(resolved).toMatchObject({ command: { env: { AWS_SECRET: "yes", KEY: "<key>", PATH: "/own" } } });
+		expect(resolved.ok && "GONE" in resolved.command.env).toBe(false);
 	});
 
 	it("has its limits and its user, and no variable that tells of the gateway's user", async () => {

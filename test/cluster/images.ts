@@ -1,0 +1,87 @@
+/**
+ * The images of the cluster tests, built from the Dockerfiles that users build from, and kept in `.cache/images` by what
+ * they are made of. `node test/cluster/images.ts` only builds: for machines whose cluster has no way out.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { bundle } from "../../stdio-bridge/image/bundle.ts";
+import { ROOT } from "../support/process.ts";
+import { findBuilder } from "./support/builder.ts";
+
+const names = ["bridge", "http", "python", "bare"] as const;
+
+export type ImageName = (typeof names)[number];
+
+/** An image as pods name it, and the docker-archive that it can be loaded from. */
+export interface Image {
+	readonly reference: string;
+	readonly tar: string;
+}
+
+export type Images = Readonly<Record<ImageName, Image>>;
+
+const cache = join(ROOT, ".cache/images");
+/** Another run may be loading what this one has no use for. */
+const keptMs = 6 * 3600 * 1000;
+const folder = join(ROOT, "test/cluster/images");
+const bridgeSources = [".dockerignore", "package-lock.json", "package.json", "control-plane", "envoy", "stdio-bridge"];
+const serverSources = ["test/cluster/images", "stdio-bridge/image/bundle.ts", "package-lock.json"];
+
+/** All images, those that are missing built; `say` hears what is being done. */
+export async function buildImages(say: (line: string) => void): Promise<Images> {
+	await mkdir(cache, { recursive: true });
+	const [bridge, servers] = [await hashOf(bridgeSources), await hashOf(serverSources)];
+	const image = (name: ImageName): Image => {
+		const tag = name === "bridge" ? bridge : servers;
+		return { reference: `localhost/mcp-test-${name}:${tag}`, tar: join(cache, `${name}-${tag}.tar`) };
+	};
+	const images: Images = { bridge: image("bridge"), http: image("http"), python: image("python"), bare: image("bare") };
+	for (const name of names) if (!existsSync(images[name].tar)) await build(name, images[name], say);
+	return images;
+}
+
+async function build(name: ImageName, { reference, tar }: Image, say: (line: string) => void): Promise<void> {
+	const begun = performance.now();
+	const builder = await findBuilder();
+	say(`Building ${reference} with ${builder.name} ...`);
+	const context = name === "bridge" ? ROOT : await serverContext();
+	const file = name === "bridge" ? join(ROOT, "stdio-bridge/Dockerfile") : join(context, "Dockerfile");
+	await builder.build({ context, file, reference, ...(name !== "bridge" && { target: name }) });
+	if (name !== "bridge") await rm(context, { recursive: true });
+	const partial = `${tar}.${process.pid}`;
+	await rm(partial, { force: true });
+	await builder.save(reference, partial);
+	for (const old of await readdir(cache)) {
+		if (!old.startsWith(`${name}-`)) continue;
+		const { mtimeMs } = await stat(join(cache, old));
+		if (Date.now() - mtimeMs > keptMs) await rm(join(cache, old));
+	}
+	await rename(partial, tar);
+	say(`Built ${reference} in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+}
+
+async function serverContext(): Promise<string> {
+	const context = await mkdtemp(join(cache, "context-"));
+	await bundle(join(folder, "http.ts"), join(context, "http.cjs"));
+	for (const name of ["Dockerfile", "stdio.py", "bare.sh", "fail.sh"]) {
+		await copyFile(join(folder, name), join(context, name));
+	}
+	return context;
+}
+
+/** Twelve hex digits that change with any file at these paths. */
+async function hashOf(paths: readonly string[]): Promise<string> {
+	const hash = createHash("sha256");
+	for (const path of paths) {
+		const found = await readdir(join(ROOT, path), { recursive: true, withFileTypes: true }).catch(() => undefined);
+		const files = found?.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+		for (const file of (files ?? [join(ROOT, path)]).sort()) {
+			hash.update(`${file.slice(ROOT.length)}\0`).update(await readFile(file));
+		}
+	}
+	return hash.digest("hex").slice(0, 12);
+}
+
+if (import.meta.main) await buildImages((line) => console.log(line));

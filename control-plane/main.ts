@@ -14,20 +14,30 @@ import { openFindingsFile } from "./detection/findings-file.ts";
 import { probeHttp } from "./detection/probe-http.ts";
 import type { BuildContext } from "./ir/build.ts";
 import type { ApiKey, ListenerIR, ListenerTlsIR, TraceIR } from "./ir/model.ts";
+import { createCharts } from "./kubernetes/chart.ts";
+import { createKubernetes, type KubernetesOptions } from "./kubernetes/kubernetes.ts";
+import { createListening } from "./kubernetes/listening.ts";
+import { startWriter } from "./kubernetes/writer.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { unknownServers } from "./registry/api-keys.ts";
 import { type ExpandDeps, expand } from "./registry/expand.ts";
+import type { Registry } from "./registry/model.ts";
 import { type Built, createSnapshotBuilder } from "./snapshot/builder.ts";
 import { changedNames } from "./snapshot/overlay.ts";
+import { createPace } from "./snapshot/pace.ts";
 import { type ApiKeyPlaces, type ApiKeySource, createApiKeySource } from "./sources/api-key-source.ts";
 import type { TlsFiles } from "./sources/certificate.ts";
 import { createCertificateSource } from "./sources/certificate-source.ts";
+import { parseConfigMapPlace } from "./sources/config-map-place.ts";
+import { createConfigMapSource } from "./sources/config-map-source.ts";
 import { createFileSource } from "./sources/file-source.ts";
+import type { EditableSource } from "./sources/registry-source.ts";
 import { createRegistryWriter } from "./sources/registry-writer.ts";
 import { waitInSync } from "./status/in-sync.ts";
 import { isReady, type StatusDeps } from "./status/status.ts";
 
 export interface ControlPlaneOptions {
+	/** A file, or `configmap:NAMESPACE/NAME`. */
 	readonly registryFile: string;
 	/** Where Envoy asks for its configuration: `unix:/path` or `HOST:PORT`. */
 	readonly xds: string;
@@ -53,6 +63,7 @@ export interface ControlPlaneOptions {
 	/** Left out: no key is asked for. */
 	readonly apiKeys?: ApiKeyPlaces;
 	readonly trace: TraceIR;
+	readonly kubernetes: KubernetesOptions;
 	/** Left out: plain HTTP. */
 	readonly tls?: TlsFiles;
 	readonly log: Logger;
@@ -69,8 +80,14 @@ export interface ControlPlane {
 	close(): Promise<void>;
 }
 
-/** So long the first snapshot waits for what is being detected. */
+/** So long the first snapshot waits for what is being detected, and for the first look at a cluster. */
 const firstRoundMs = 3000;
+
+/**
+ * Milliseconds between two builds for changes of a cluster, at least and at most; a change after a quiet time is built
+ * at once. In between it is four times what the last one took: the first one of all takes long, and is no measure.
+ */
+const clusterGapMs = { least: 15, most: 100 };
 
 /** Wires the way of the data: source → builder → ADS, with the admin API beside it. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -88,12 +105,24 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			if (built !== undefined) findings ??= setTimeout(build, Math.max(10, 4 * buildMs));
 		},
 	});
+	const charts = createCharts(options.kubernetes.charts);
+	const listening = createListening(charts);
+	const kubernetes = createKubernetes({
+		options: options.kubernetes,
+		env: process.env,
+		log,
+		listening: listening.of,
+		onChange: () => clusterChanges.run(),
+		write: ({ connection: { kubeConfig, facts }, cache }) =>
+			startWriter({ kubeConfig, namespace: facts.namespace, cache, ...options.kubernetes, charts, log }),
+	});
 	const entriesOf = createEntryList();
 	const context: BuildContext = {
 		expand: (template) => expand(template, expandDeps),
 		readFile,
 		bridges,
 		detection: ({ id }) => detector.detection(id),
+		discover: kubernetes.discover,
 	};
 	const builder = createSnapshotBuilder(
 		[...new Set([...getCACertificates("default"), ...getCACertificates("system")])].join("\n"),
@@ -115,6 +144,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 	let buildMs = 0;
 	let findings: NodeJS.Timeout | undefined;
+	const clusterChanges = createPace(
+		() => {
+			if (built !== undefined) build();
+		},
+		() => Math.min(clusterGapMs.most, Math.max(clusterGapMs.least, 4 * buildMs)),
+	);
 	let announced = false;
 	const ads: AdsServer = await startAdsServer({
 		address: options.xds,
@@ -143,19 +178,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		options.onReady?.({ servers: serving.map(({ server }) => server.id) });
 	}
 
-	const source = await createFileSource({ path: options.registryFile, log, parsed: metrics.parsed });
+	const source = await registrySource(options, metrics.parsed);
 	let warned = "";
 	let held = false;
+	let inForce: Registry | undefined;
 	/** Looks at what entries leave open, then builds. */
 	function rebuild(): void {
 		const { registry } = source.state;
 		if (registry === undefined) return;
+		kubernetes.setServers(registry);
 		detector.setEntries(entriesOf(registry, context));
 		// A control plane that starts again must not take servers from an Envoy that has them.
-		if (built !== undefined || detector.detecting === 0) build();
+		if (built !== undefined || (detector.detecting === 0 && !kubernetes.looking)) build();
 		else if (!held) {
 			held = true;
-			void detector.firstRound(firstRoundMs).then(build);
+			void Promise.all([detector.firstRound(firstRoundMs), kubernetes.firstLook(firstRoundMs)]).then(build);
 		}
 	}
 	/** Derives everything anew: registry, secrets, findings and API keys as they are now. */
@@ -193,7 +230,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			);
 		}
 		warned = warning;
-		log.info({ event: "registry_in_force", servers: registry.servers.size }, "registry in force");
+		if (before === undefined || inForce !== registry) {
+			log.info({ event: "registry_in_force", servers: registry.servers.size }, "registry in force");
+		}
+		inForce = registry;
 	}
 	metrics.reloaded(source.state);
 	const unsubscribe = source.subscribe((state) => {
@@ -210,6 +250,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		ads,
 		envoyAdmin: options.envoyAdmin === undefined ? undefined : parseAddress(options.envoyAdmin),
 		bridges,
+		kubernetes,
 		certificates,
 		processes: options.processes ?? (() => []),
 	};
@@ -234,8 +275,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			keys?.reload();
 			certificates?.reload();
 			await source.reload();
-			// The texts may be the same, but what their placeholders stand for may have changed.
+			// The texts may be the same, but what their placeholders and charts stand for may have changed.
+			listening.forget();
 			rebuild();
+			kubernetes.reload();
 			detector.again();
 		},
 		async close() {
@@ -243,6 +286,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			keys?.close();
 			certificates?.close();
 			detector.close();
+			clusterChanges.close();
+			await kubernetes.close();
 			findingsFile?.close();
 			clearTimeout(findings);
 			await source.close();
@@ -250,6 +295,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			await ads.close();
 		},
 	};
+}
+
+function registrySource(
+	{ registryFile: path, kubernetes, log }: ControlPlaneOptions,
+	parsed: (ms: number) => void,
+): Promise<EditableSource> {
+	const place = parseConfigMapPlace(path);
+	if (place === undefined) return createFileSource({ path, log, parsed });
+	return createConfigMapSource({ path, place, connection: { ...kubernetes, env: process.env }, log, parsed });
 }
 
 function listenerOf(options: ControlPlaneOptions, apiKeys: readonly ApiKey[], tls?: ListenerTlsIR): ListenerIR {

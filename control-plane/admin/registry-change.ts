@@ -4,6 +4,7 @@ import type { RawEntry } from "../registry/kind.ts";
 import { mergePatch } from "../registry/merge-patch.ts";
 import type { RegistryParser } from "../registry/parse.ts";
 import { isJson, isStrictJson, readText } from "../registry/read.ts";
+import { scaleProblem } from "../registry/scale.ts";
 import type { RegistryText } from "../sources/registry-writer.ts";
 import { AdminError } from "./errors.ts";
 import type { Body } from "./request.ts";
@@ -86,4 +87,13 @@ export function withPatchedEntry(now: RegistryText, file: string, id: string, pa
 		if (was === undefined) throw new AdminError("unknown_server");
 		return editServers(text, file, new Map([[id, mergePatch(was, patch) as RawEntry]]), parse);
 	});
+}
+
+/** The text with the replicas of one server on Kubernetes. @throws AdminError as {@link withEntry}, and `not_scalable` */
+export function withReplicas(now: RegistryText, file: string, id: string, replicas: number, parse: Parse): string {
+	const parsed = parse(now?.text ?? "", file);
+	const server = parsed.ok ? parsed.registry.servers.get(id) : undefined;
+	const problem = server === undefined ? undefined : scaleProblem(server);
+	if (problem !== undefined) throw new AdminError("not_scalable", `${problem} Nothing was changed.`);
+	return withPatchedEntry(now, file, id, { replicas }, parse);
 }

@@ -4,9 +4,19 @@ import { RegistryStoreError } from "../sources/registry-source.ts";
 import type { RegistryText, RegistryWriter } from "../sources/registry-writer.ts";
 import type { Acknowledged } from "../status/in-sync.ts";
 import { AdminError } from "./errors.ts";
-import { errorResponses, jsonResponse } from "./openapi.ts";
+import { errorResponses } from "./openapi.ts";
 import { inFormat, wantedFormat } from "./registry-answer.ts";
-import { patched, replaced, withEntry, withPatchedEntry } from "./registry-change.ts";
+import { patched, replaced, withEntry, withPatchedEntry, withReplicas } from "./registry-change.ts";
+import {
+	changed,
+	changeErrors,
+	entryExample,
+	etagHeader,
+	matchHeader,
+	optionalMatchHeader,
+	scaleBody,
+	waitQuery,
+} from "./registry-openapi.ts";
 import {
 	bodyOf,
 	checkPrecondition,
@@ -16,6 +26,7 @@ import {
 	namesEtag,
 	objectOf,
 	PATCH_TYPE,
+	replicasOf,
 	waitOf,
 	YAML_TYPE,
 } from "./request.ts";
@@ -188,6 +199,22 @@ export function registryRoutes(api: FastifyInstance, deps: RegistryDeps): void {
 			return change(request, reply, false, (now) => withPatchedEntry(now, file, request.params.id, patch, parse));
 		},
 	);
+	api.put<ById>(
+		"/v1/servers/:id/scale",
+		{
+			schema: {
+				...one,
+				summary: "Set the pods of a server on Kubernetes",
+				description: "Writes `replicas` into its entry, which holds from then on, whatever `kubectl scale` says.",
+				body: { content: { [JSON_TYPE]: { schema: scaleBody, example: { replicas: 3 } } } },
+				response: { 200: changed, ...changeErrors("unknown_server", "not_scalable") },
+			},
+		},
+		(request, reply) => {
+			const replicas = replicasOf(objectOf(bodyOf(request, [JSON_TYPE])));
+			return change(request, reply, false, (now) => withReplicas(now, file, request.params.id, replicas, parse));
+		},
+	);
 	api.delete<ById>(
 		"/v1/servers/:id",
 		{
@@ -201,45 +228,3 @@ export function registryRoutes(api: FastifyInstance, deps: RegistryDeps): void {
 			change(request, reply, false, (now) => withEntry(now, file, request.params.id, undefined, parse)),
 	);
 }
-
-const entryExample = { endpoint: "https://mcp.example.com/mcp" };
-
-const etagHeader = { etag: { schema: { type: "string" }, description: "Hash of the file's bytes." } };
-
-const changed = jsonResponse("In force.", ref("Change"), etagHeader);
-
-const matchHeader = {
-	type: "object",
-	properties: {
-		"if-match": { type: "string", description: "The ETag of the registry to change; required where there is one." },
-	},
-};
-
-const optionalMatchHeader = {
-	type: "object",
-	properties: {
-		"if-match": { type: "string", description: "The ETag of the registry to change; left out, any." },
-	},
-};
-
-const waitQuery = {
-	type: "object",
-	properties: {
-		wait: {
-			type: "number",
-			description:
-				"Seconds, 60 at the most, to wait until every connected Envoy has acknowledged the change. `Prefer: wait=SECONDS` says the same.",
-		},
-	},
-};
-
-const changeErrors = (...more: readonly ("precondition_required" | "unknown_server")[]) =>
-	errorResponses(
-		"bad_request",
-		"precondition_failed",
-		"body_too_large",
-		"unsupported_media_type",
-		"registry_faulty",
-		"registry_unwritable",
-		...more,
-	);

@@ -71,6 +71,13 @@ export function objectOf(body: Body): RawEntry {
 	return value;
 }
 
+/** The number in a body of `{"replicas": N}`. @throws AdminError `bad_request` */
+export function replicasOf(body: RawEntry): number {
+	const { replicas, ...more } = body;
+	if (Object.keys(more).length === 0 && Number.isInteger(replicas)) return Number(replicas);
+	throw new AdminError("bad_request", 'The body must be `{"replicas": N}` with a whole number N.');
+}
+
 export const etagOf = (digest: string) => `"${digest}"`;
 
 /** Whether a list of ETags names this one; weak ones never do: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1 */

@@ -5,6 +5,7 @@ import { adminErrors } from "../errors/admin.ts";
 import { jsonSchema } from "../registry/schema.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
 import { bridgeSchema, poolSchema } from "../status/bridges.ts";
+import { kubernetesConnectionSchema, kubernetesStatusSchema, podSchema } from "../status/kubernetes.ts";
 import type { Replica } from "../status/replicas.ts";
 import type { CertificateStatus, EnvoyStatus, ServerStatus } from "../status/status.ts";
 import type { ErrorBody } from "./errors.ts";
@@ -55,7 +56,7 @@ const server = z
 		state: z
 			.enum(["serving", "unavailable", "refused", "failing"])
 			.describe(
-				"`refused`: by Envoy; `failing`: no address, no healthy replica, or a stdio server whose last process did not start.",
+				"`refused`: by Envoy; `failing`: no address, no healthy replica, no pod that is ready, or a stdio server whose last process did not start.",
 			),
 		problem: z.string().exactOptional().describe("Why it is not `serving`."),
 		detected: findingSchema.exactOptional(),
@@ -66,6 +67,9 @@ const server = z
 		pool: poolSchema
 			.exactOptional()
 			.describe("Sessions and processes of a stdio server, over all workers of the bridge."),
+		kubernetes: kubernetesStatusSchema
+			.exactOptional()
+			.describe("Pods of a server on Kubernetes; left out while there is no cluster."),
 	})
 	.meta({ id: "Server", description: "What became of a server of the registry. Holds no secret." });
 server satisfies z.ZodType<ServerStatus>;
@@ -108,6 +112,7 @@ const status = z
 			errors: z.array(fault).describe("Faults of the file as it is now; empty when it is the one in force."),
 		}),
 		certificate: certificate.exactOptional().describe("What HTTPS is served with; left out for plain HTTP."),
+		kubernetes: kubernetesConnectionSchema.exactOptional().describe("Left out where no entry asks for a cluster."),
 		servers: z.array(server),
 		envoys: z.array(envoyStatus),
 		processes: z.array(z.unknown()).describe("The processes that `mcp-gateway up` supervises."),
@@ -167,7 +172,7 @@ const envoy = z
 const ready = z.object({ ready: z.boolean() }).meta({ id: "Ready" });
 const alive = z.object({ status: z.literal("ok") }).meta({ id: "Alive" });
 
-const registered = { error, fault, replica, server, status, change, envoy, ready, alive };
+const registered = { error, fault, replica, server, pod: podSchema, status, change, envoy, ready, alive };
 
 /** A JSON Schema as fastify and OpenAPI 3.1 take it. */
 export type Schema = Readonly<Record<string, unknown>>;

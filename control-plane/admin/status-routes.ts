@@ -77,6 +77,28 @@ export function statusRoutes(api: FastifyInstance, status: StatusDeps): void {
 			return server;
 		},
 	);
+	api.get<{ Params: { id: string } }>(
+		"/v1/servers/:id/pods",
+		{
+			schema: {
+				tags: ["servers"],
+				summary: "The pods of a server on Kubernetes, with the last words of those that crashed",
+				params: serverParams,
+				response: {
+					200: jsonResponse("By name; none for a server that is not on Kubernetes, and while there is no cluster.", {
+						type: "array",
+						items: ref("Pod"),
+					}),
+					...errorResponses("unknown_server"),
+				},
+			},
+		},
+		async (request) => {
+			const { server } = status.outcomes().get(request.params.id) ?? {};
+			if (server === undefined) throw new AdminError("unknown_server");
+			return server.type === "k8s" ? ((await status.kubernetes?.pods(server)) ?? []) : [];
+		},
+	);
 }
 
 /** The `id` in a path. */

@@ -36,6 +36,10 @@ export async function askAdmin(args: AdminArgs, path: string, timeoutMs = 10_000
 		const hint = `Name the file that holds it with --admin-token-file, or set ${TOKEN_VARIABLE}.`;
 		throw failure(`The admin API at ${admin} wants ${token === undefined ? "its" : "another"} token. ${hint}`);
 	}
-	if (!response.ok) throw failure(`The admin API at ${admin} answered ${response.status}.`);
+	if (!response.ok) {
+		const body: unknown = await response.json().catch(() => undefined);
+		const words = typeof body === "object" && body !== null && "message" in body ? `: ${String(body.message)}` : ".";
+		throw failure(`The admin API at ${admin} answered ${response.status}${words}`);
+	}
 	return await response.json().catch(() => undefined);
 }

@@ -33,6 +33,37 @@ export const adminOption = {
 	},
 } as const satisfies Record<string, Options>;
 
+/** Which cluster servers on Kubernetes run in, and which objects there are this gateway's. */
+export const kubernetesOptions = {
+	kubeconfig: {
+		type: "string",
+		requiresArg: true,
+		describe: "Kubeconfig file of the cluster [default: the pod's service account, else $KUBECONFIG or ~/.kube/config]",
+	},
+	"kube-context": {
+		type: "string",
+		requiresArg: true,
+		describe: "Context of the kubeconfig [default: its current one]",
+	},
+	"kube-namespaces": {
+		type: "string",
+		requiresArg: true,
+		describe:
+			"Namespaces that servers on Kubernetes may be in, as in a,b [default: all, for which permissions must do]",
+	},
+	"gateway-name": {
+		type: "string",
+		requiresArg: true,
+		default: "mcp-gateway",
+		describe: "Marks the gateway's objects on Kubernetes as its own; two gateways in a cluster need two names",
+	},
+	charts: {
+		type: "string",
+		requiresArg: true,
+		describe: "Folder with the charts that entries name [default: charts/ of the gateway]",
+	},
+} as const satisfies Record<string, Options>;
+
 /** How the gateway is reached and what it lets in: options of `up` and of `control-plane`. */
 export const servingOptions = {
 	listen: {
@@ -104,4 +135,5 @@ export const servingOptions = {
 		default: true,
 		describe: "Let Envoy read MCP methods and ids in bodies below 100 kB; --no-mcp-filter leaves all unread",
 	},
+	...kubernetesOptions,
 } as const satisfies Record<string, Options>;

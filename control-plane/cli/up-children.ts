@@ -6,6 +6,7 @@ import { type EnvoyLogLevel, envoyArgs, parseEnvoyLog } from "../../envoy/proces
 import type { TlsFiles } from "../sources/certificate.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { ChildSpec } from "./child.ts";
+import { kubernetesArgs } from "./kubernetes-options.ts";
 import { readLines } from "./lines.ts";
 import type { Output } from "./output.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -56,6 +57,7 @@ export function controlPlaneChild(deps: {
 			: ["--otel-endpoint", options.otelEndpoint, "--otel-sample", String(options.otelSample)]),
 		...(options.insecure ? ["--insecure"] : []),
 		...(options.mcpFilter ? [] : ["--no-mcp-filter"]),
+		...kubernetesArgs(serving.kubernetes),
 	];
 	return {
 		name: "control-plane",

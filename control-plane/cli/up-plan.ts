@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import type { EnvoyLogLevel } from "../../envoy/process.ts";
 import { TOKEN_VARIABLE, tokenSource } from "../admin/token.ts";
 import type { TraceIR } from "../ir/model.ts";
+import type { KubernetesOptions } from "../kubernetes/kubernetes.ts";
 import { apiKeysVariable } from "../registry/api-keys.ts";
 import { formatErrors } from "../registry/format.ts";
 import { parseSize } from "../registry/size.ts";
@@ -12,9 +13,10 @@ import { type ApiKeyPlaces, loadApiKeys } from "../sources/api-key-source.ts";
 import { certificateNames, readCertificate, type TlsFiles } from "../sources/certificate.ts";
 import { formatAddress, httpUrl, isLoopback, parseTcp, type TcpAddress } from "./address.ts";
 import { failure, usage } from "./errors.ts";
+import { checkKubernetes, type KubernetesArgs } from "./kubernetes-options.ts";
 
 /** What a person wants of `up` and `control-plane` alike: how the gateway is reached and what it lets in. */
-export interface ServingOptions {
+export interface ServingOptions extends KubernetesArgs {
 	readonly listen: string;
 	readonly admin: string;
 	readonly adminTokenFile?: string | undefined;
@@ -39,6 +41,7 @@ export interface Serving {
 	readonly admin: TcpAddress;
 	readonly maxBodyBytes: number;
 	readonly trace: TraceIR;
+	readonly kubernetes: KubernetesOptions;
 	/** Where the keys of clients are, which have been found without fault; left out: no key is asked for. */
 	readonly apiKeys?: ApiKeyPlaces;
 	/** Left out: plain HTTP. Paths are absolute. */
@@ -83,11 +86,13 @@ export function checkServing(options: ServingOptions, env: NodeJS.ProcessEnv): S
 	const tls = checkTls(options);
 	const maxBodyBytes = maxBody(options.maxBody);
 	const trace = checkTrace(options);
+	const kubernetes = checkKubernetes(options);
 	return {
 		listen,
 		admin,
 		maxBodyBytes,
 		trace,
+		kubernetes,
 		...(apiKeys !== undefined && { apiKeys }),
 		...(tls !== undefined && { tls }),
 	};

@@ -12,6 +12,10 @@ export const adminErrors = {
 	method_not_allowed: { status: 405, message: "This path does not take this method. `Allow` lists those it takes." },
 	not_acceptable: { status: 406, message: "This is to be had as JSON or YAML only." },
 	request_timeout: { status: 408, message: "The request did not arrive within the time that there is for it." },
+	not_scalable: {
+		status: 409,
+		message: "Only a server on Kubernetes that the gateway manages has pods to scale. Nothing was changed.",
+	},
 	precondition_failed: {
 		status: 412,
 		message: "The registry is not the one that `If-Match` names: it was changed meanwhile. Get it again, then repeat.",

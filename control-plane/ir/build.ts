@@ -1,6 +1,15 @@
 import { isIP } from "node:net";
 import { type Detection, detectionProblem, type Finding } from "../detection/finding.ts";
-import type { AutoServer, HealthCheck, HttpServer, Server, StdioServer, Template } from "../registry/model.ts";
+import type { Discover, PodEndpoint } from "../kubernetes/contract.ts";
+import type {
+	AutoServer,
+	HealthCheck,
+	HttpServer,
+	KubernetesServer,
+	Server,
+	StdioServer,
+	Template,
+} from "../registry/model.ts";
 import { headerValueProblem } from "../registry/names.ts";
 import { urlProblem } from "../registry/url.ts";
 import type {
@@ -25,6 +34,8 @@ export interface BuildContext {
 	readonly bridges: readonly Address[];
 	/** What is known of a server whose entry does not say its type. */
 	readonly detection: (server: AutoServer) => Detection;
+	/** What the cluster says of a server that runs on Kubernetes. */
+	readonly discover: Discover;
 }
 
 /** Envoy wants a connect timeout; where the registry says none, an hour stands for it. */
@@ -44,7 +55,7 @@ export function buildServer(server: Server, context: BuildContext): ServerIR {
 			case "auto":
 				return buildDetected(server, context);
 			case "k8s":
-				throw new Unavailable("entries of type k8s need the Kubernetes part of the gateway, which this version lacks");
+				return buildKubernetes(server, context);
 		}
 	} catch (error) {
 		if (error instanceof Unavailable) return { id: server.id, state: "unavailable", problem: error.message };
@@ -148,6 +159,53 @@ function buildStdio(server: StdioServer, context: BuildContext): ServingServer {
 			rewriteHost: false,
 			sessionAffinity: true,
 		},
+	};
+}
+
+/**
+ * A connection to a pod opens within a millisecond or not at all: time for one SYN that got lost, which is sent again
+ * after a second. A node that is gone says nothing, and Kubernetes notices it only after 40 seconds.
+ */
+const podConnectMs = 2000;
+
+/**
+ * Over its pods, or over the Service. Beside the endpoints themselves nothing depends on how many pods there are, so
+ * scaling changes neither cluster nor route. Who is healthy is told by Kubernetes, and by connections that fail.
+ */
+function buildKubernetes(server: KubernetesServer, context: BuildContext): ServingServer {
+	const found = context.discover(server);
+	if (found.state === "missing") throw new Unavailable(found.problem);
+	const pods = found.via === "endpoints";
+	return {
+		id: server.id,
+		state: "serving",
+		upstream: {
+			discovery: pods ? "eds" : "dns",
+			endpoints: (pods ? found.endpoints : [found]).map(podEndpoint),
+			elastic: true,
+			loadBalancer: server.loadBalancer,
+			connectTimeoutMs: podConnectMs,
+			headers: [],
+		},
+		route: {
+			transport: "streamable-http",
+			path: found.path,
+			requestTimeoutMs: 0,
+			idleTimeoutMs: 0,
+			rewriteHost: false,
+			// A Service sends each connection to a pod of its own choice: the address in a session would pin nothing.
+			sessionAffinity: pods,
+		},
+	};
+}
+
+function podEndpoint({ host, port, zone, draining }: PodEndpoint): UpstreamEndpoint {
+	return {
+		address: { host, port },
+		weight: 1,
+		hostname: isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`,
+		...(draining && { draining }),
+		...(zone !== undefined && { zone }),
 	};
 }
 

@@ -15,6 +15,10 @@ export interface UpstreamEndpoint {
 	readonly hostname: string;
 	/** Serves the sessions that it has, and gets new ones only while none of the others can be reached. */
 	readonly standby?: true;
+	/** Serves the sessions that it has, and never gets new ones: it is about to end. */
+	readonly draining?: true;
+	/** Where it runs, as Envoy's statistics name it; it has no influence on the balancing. */
+	readonly zone?: string;
 }
 
 export interface UpstreamTlsIR {
@@ -44,12 +48,22 @@ export interface UpstreamIR {
 	/** `eds`: addresses are known here; `dns`: Envoy resolves names, again and again. */
 	readonly discovery: "eds" | "dns";
 	readonly endpoints: readonly UpstreamEndpoint[];
+	/**
+	 * Endpoints come and go by themselves: nothing but the list of them may depend on how many there are now. A cluster
+	 * that changes is warmed anew, and a route that changes is another one for the requests under way.
+	 */
+	readonly elastic?: true;
 	readonly loadBalancer: LoadBalancer;
 	readonly connectTimeoutMs: number;
 	readonly healthCheck?: HealthCheckIR;
 	readonly tls?: UpstreamTlsIR;
 	/** Headers set on every request, replacing the client's. Values are secrets. */
 	readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** Whether a request may find more than one endpoint, now or later. */
+export function mayHaveReplicas({ endpoints, discovery, elastic }: UpstreamIR): boolean {
+	return endpoints.length > 1 || discovery === "dns" || elastic === true;
 }
 
 /** How requests to a server are sent on. */

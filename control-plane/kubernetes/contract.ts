@@ -42,9 +42,28 @@ export interface ConnectionFacts {
 	readonly namespace: string;
 }
 
+/** What changed: objects of a kind that belong to a server's objects of this name (`*`: anything may have changed). */
+export interface ClusterChange {
+	readonly kind: WatchedKind | "*";
+	readonly namespace: string;
+	readonly name: string;
+}
+
+/** What is known of objects of a kind in a namespace. */
+export interface WatchState {
+	/** They have been listed: what is not in the cache is not there. */
+	readonly listed: boolean;
+	/** Why they may be others by now, as a sentence. */
+	readonly problem?: string;
+	/** The API server answers and says no: there is no use in waiting for it. */
+	readonly refused?: true;
+}
+
 /**
  * The watched objects of the cluster as they were last seen: rebuilt by a new list, kept while the API server is away.
  * Only what carries this gateway's owner label is in it, and the EndpointSlices of Services that entries name.
+ *
+ * Objects are as the API server writes them: times are strings, whatever the client's types say.
  */
 export interface ClusterCache {
 	/** Every watch has listed once. */
@@ -57,8 +76,12 @@ export interface ClusterCache {
 	slices(namespace: string, service: string): readonly V1EndpointSlice[];
 	/** Pods of a server's Deployment, by the name of its objects. */
 	pods(namespace: string, name: string): readonly V1Pod[];
-	/** Called after each change, with the namespace and the name of the server's objects (`*`: anything may have changed). */
-	subscribe(listener: (changed: { namespace: string; name: string }) => void): () => void;
+	/** A Service that one of the gateway's servers is reached by: its own, or one that {@link follow} named. */
+	service(namespace: string, name: string): V1Service | undefined;
+	/** `service`: of a Service that {@link follow} named, its own watch. */
+	state(kind: WatchedKind, namespace: string, service?: string): WatchState;
+	/** Called after each change, and after a watch has listed once. */
+	subscribe(listener: (changed: ClusterChange) => void): () => void;
 	/** Services of entries that the gateway does not manage: their slices are watched one by one. */
 	follow(services: readonly { readonly namespace: string; readonly name: string }[]): void;
 	close(): Promise<void>;
@@ -89,8 +112,8 @@ export type Discovery =
 			readonly host: string;
 			readonly port: number;
 	  }
-	/** Not to be served now, and why. */
-	| { readonly state: "missing"; readonly problem: string };
+	/** Not to be served now, and why. `pending`: more may be known in a moment, once the cluster has answered. */
+	| { readonly state: "missing"; readonly problem: string; readonly pending?: true };
 
 /** Discovery as the builder asks for it. */
 export type Discover = (server: KubernetesServer) => Discovery;
@@ -124,6 +147,8 @@ export interface KubernetesStatus {
 	/** Name of its Deployment and Service. */
 	readonly name: string;
 	readonly managed: boolean;
+	/** `endpoints`: Envoy reaches its pods directly. `service`: by its Service's name. */
+	readonly via: KubernetesServer["via"];
 	readonly replicas?: { readonly wanted: number; readonly ready: number };
 	readonly conditions: readonly Condition[];
 	readonly pods: readonly PodStatus[];

@@ -8,6 +8,8 @@ import { PORT_NAME, selectorLabels } from "./names.ts";
 
 /** Where the bridge lies in a stdio server's pod: its programs know this path, so that any image will do. */
 const BRIDGE_FOLDER = "/mcp-bridge";
+/** Where the init container has the volume, since the image has its own copy at the place of the pod's. */
+const INSTALL_FOLDER = "/target";
 const REGISTRY_FILE = `/etc/mcp-gateway/${REGISTRY_KEY}`;
 /** User that copies it there. The image may name its own by a word, which `runAsNonRoot` refuses. */
 const BRIDGE_USER = 65_532;
@@ -116,7 +118,16 @@ function resources({ resources: { requests, limits } }: ServerValues): Pick<V1Co
 
 /** The bridge serves the one server of its registry, in one process, to whoever reaches the pod. */
 function bridgeCommand(port: number): string[] {
-	const options = ["--registry", REGISTRY_FILE, "--listen", `0.0.0.0:${port}`, "--workers", "1", "--insecure"];
+	const options = [
+		"--registry",
+		REGISTRY_FILE,
+		"--listen",
+		`0.0.0.0:${port}`,
+		"--workers",
+		"1",
+		"--insecure",
+		"--json",
+	];
 	return [`${BRIDGE_FOLDER}/mcp-gateway`, "bridge", ...options];
 }
 
@@ -126,10 +137,10 @@ function bridgeCopy(values: ServerValues): V1Container {
 		name: "bridge",
 		image: values.bridgeImage,
 		imagePullPolicy: values.imagePullPolicy,
-		command: ["/opt/mcp-bridge/mcp-gateway", "install", BRIDGE_FOLDER],
+		command: [`${BRIDGE_FOLDER}/mcp-gateway`, "install", INSTALL_FOLDER],
 		...resources(values),
 		securityContext: containerSecurity(BRIDGE_USER),
-		volumeMounts: [{ name: "bridge", mountPath: BRIDGE_FOLDER }],
+		volumeMounts: [{ name: "bridge", mountPath: INSTALL_FOLDER }],
 	};
 }
 

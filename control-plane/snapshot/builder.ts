@@ -1,6 +1,8 @@
 import type { Detection, Finding } from "../detection/finding.ts";
+
 import { type BuildContext, buildServer } from "../ir/build.ts";
 import type { ListenerIR, ServerIR } from "../ir/model.ts";
+import type { Discovery } from "../kubernetes/contract.ts";
 import type { Registry, Server } from "../registry/model.ts";
 import { type Resource, translateGateway, translateServer } from "../xds/translate.ts";
 import { changedMap, changedNames } from "./overlay.ts";
@@ -27,7 +29,8 @@ interface Remembered {
 	readonly resources: readonly EncodedResource[];
 	/** The entry alone decides the outcome: no placeholder, no file, whose content may change beside it. */
 	readonly stable: boolean;
-	readonly detection: Detection | undefined;
+	/** What was known of it beside its entry; the same object while that has not changed. */
+	readonly known: Detection | Discovery | undefined;
 }
 
 /**
@@ -49,9 +52,10 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 		| undefined;
 	let serial = 0;
 
-	function entry(server: Server, known: Remembered | undefined, context: BuildContext): Remembered {
+	function entry(server: Server, was: Remembered | undefined, context: BuildContext): Remembered {
 		const detection = server.type === "auto" ? context.detection(server) : undefined;
-		if (known?.server === server && known.stable && known.detection === detection) return known;
+		const known = server.type === "k8s" ? context.discover(server) : detection;
+		if (was?.server === server && was.stable && was.known === known) return was;
 		const ir = buildServer(server, context);
 		const outcome: ServerOutcome = {
 			server,
@@ -62,7 +66,7 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 		const plain = translateServer(ir);
 		checkReferences(plain, gateway?.plain ?? []);
 		const resources = plain.map(encodeResource);
-		return { server, outcome, resources, stable: isStable(server), detection };
+		return { server, outcome, resources, stable: isStable(server), known };
 	}
 
 	return {
@@ -104,7 +108,7 @@ export function createSnapshotBuilder(systemRootsPem: string) {
 					: createSnapshot(serial + 1, [gateway.resources, ...[...next.values()].map(({ resources }) => resources)]);
 			serial += 1;
 			for (const [id, one] of changes) {
-				if (one === undefined || (one.stable && one.server.type !== "auto")) volatile.delete(id);
+				if (one === undefined || (one.stable && one.known === undefined)) volatile.delete(id);
 				else volatile.add(id);
 			}
 			remembered = next;

@@ -2,6 +2,8 @@ import { describeStream, type RefusedResource } from "../ads/describe.ts";
 import type { AdsServer } from "../ads/server.ts";
 import type { Finding } from "../detection/finding.ts";
 import type { Address } from "../ir/model.ts";
+import type { KubernetesStatus } from "../kubernetes/contract.ts";
+import type { Kubernetes, KubernetesConnection } from "../kubernetes/kubernetes.ts";
 import type { RegistryError } from "../registry/model.ts";
 import type { ServerOutcome } from "../snapshot/builder.ts";
 import type { ApiKeyState } from "../sources/api-key-source.ts";
@@ -32,6 +34,8 @@ export interface Status {
 	};
 	/** The certificate that HTTPS is served with; left out where plain HTTP is. */
 	readonly certificate?: CertificateStatus;
+	/** Left out where no entry asks for a cluster. */
+	readonly kubernetes?: KubernetesConnection;
 	readonly servers: readonly ServerStatus[];
 	readonly envoys: readonly EnvoyStatus[];
 	readonly processes: readonly unknown[];
@@ -50,7 +54,8 @@ export interface ServerStatus {
 	readonly id: string;
 	readonly type: string;
 	/**
-	 * `failing`: no address, no healthy replica, or a stdio server whose last process did not start; it is tried again.
+	 * `failing`: no address, no healthy replica, no pod that is ready, or a stdio server whose last process did not start;
+	 * it is tried again.
 	 */
 	readonly state: "serving" | "unavailable" | "refused" | "failing";
 	readonly problem?: string;
@@ -64,6 +69,8 @@ export interface ServerStatus {
 	readonly failedChecks?: number;
 	/** Sessions and processes of a stdio server; left out where no bridge tells of it. */
 	readonly pool?: PoolStatus;
+	/** Pods of a server on Kubernetes; left out while there is no cluster. */
+	readonly kubernetes?: KubernetesStatus;
 }
 
 export interface EnvoyStatus {
@@ -87,6 +94,8 @@ export interface StatusDeps {
 	readonly ads: AdsServer;
 	readonly envoyAdmin?: Address | undefined;
 	readonly bridges: readonly Address[];
+	/** Left out: no entry is of type k8s. */
+	readonly kubernetes?: Pick<Kubernetes, "connection" | "status" | "pods">;
 	readonly certificates?: CertificateSource | undefined;
 	readonly processes: () => readonly unknown[];
 }
@@ -100,12 +109,18 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 	]);
 	const envoys = envoyStatuses(deps.ads);
 	const pools = poolStatuses(bridges);
+	const cluster = deps.kubernetes?.connection();
 	return {
 		ready: isReady(deps.ads),
 		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
 		...apiKeyStatus(deps.apiKeys?.()),
 		...(deps.certificates === undefined ? {} : { certificate: certificateStatus(deps.certificates, envoys) }),
-		servers: [...deps.outcomes().values()].map((outcome) => serverStatus(outcome, envoys, health, pools)),
+		...(cluster === undefined ? {} : { kubernetes: cluster }),
+		servers: [...deps.outcomes().values()].map((outcome) => {
+			const { server } = outcome;
+			const kubernetes = server.type === "k8s" ? deps.kubernetes?.status(server) : undefined;
+			return serverStatus(outcome, { envoys, health, pools, kubernetes });
+		}),
 		envoys,
 		processes: deps.processes(),
 		bridges: bridges.map(summarizeBridge),
@@ -151,17 +166,29 @@ function refusalOf(envoys: readonly EnvoyStatus[], isMine: (name: string) => boo
 	return `Envoy refused it at ${new Date(refusal.since).toISOString()}: ${refusal.message}`;
 }
 
+/** What everyone knows who was asked. */
+interface Known {
+	readonly envoys: readonly EnvoyStatus[];
+	readonly health: ReadonlyMap<string, Health> | undefined;
+	readonly pools: ReadonlyMap<string, PoolStatus>;
+	readonly kubernetes: KubernetesStatus | undefined;
+}
+
 function serverStatus(
 	{ server, state, problem, detected }: ServerOutcome,
-	envoys: readonly EnvoyStatus[],
-	health: ReadonlyMap<string, Health> | undefined,
-	pools: ReadonlyMap<string, PoolStatus>,
+	{ envoys, health, pools, kubernetes }: Known,
 ): ServerStatus {
 	const mine = new Set([server.id, clusterName(server.id), caSecretName(server.id)]);
 	const ownHeaders = headerSecretName(server.id, "");
 	const refusal = refusalOf(envoys, (name) => mine.has(name) || name.startsWith(ownHeaders));
-	const base = { id: server.id, type: server.type, ...(detected === undefined ? {} : { detected }) };
-	if (problem !== undefined) return { ...base, state, problem };
+	const base = {
+		id: server.id,
+		type: server.type,
+		...(detected === undefined ? {} : { detected }),
+		...(kubernetes === undefined ? {} : { kubernetes }),
+	};
+	// Why it could not be created tells more than that it is not there.
+	if (problem !== undefined) return { ...base, state, problem: kubernetes?.conditions[0]?.message ?? problem };
 	if (refusal !== undefined) return { ...base, state: "refused", problem: refusal };
 	const pool = (detected?.transport ?? server.type) === "stdio" ? pools.get(server.id) : undefined;
 	const served = {
@@ -170,7 +197,10 @@ function serverStatus(
 		...shownHealth(health?.get(server.id)),
 		...(pool === undefined ? {} : { pool }),
 	};
-	const why = failing(served.endpoints) ?? (pool && poolProblem(pool));
+	const why =
+		(kubernetes && podsProblem(kubernetes)) ??
+		failing(served.endpoints, kubernetes !== undefined) ??
+		(pool && poolProblem(pool));
 	return why === undefined ? served : { ...served, state: "failing", problem: why };
 }
 
@@ -183,9 +213,22 @@ function shownHealth(
 }
 
 /** Why no replica can take a request; undefined where one can, or may be able to. */
-function failing(endpoints: readonly Replica[] | undefined): string | undefined {
+function failing(endpoints: readonly Replica[] | undefined, pods: boolean): string | undefined {
 	if (endpoints === undefined) return undefined;
-	if (endpoints.length === 0) return "its name does not resolve to any address";
+	if (endpoints.length === 0) return pods ? "none of its pods is ready" : "its name does not resolve to any address";
 	if (endpoints.some(({ health }) => health !== "unhealthy" && health !== "ejected")) return undefined;
 	return "no replica is healthy";
+}
+
+/** Why none of a server's pods can take a request; undefined where one can, or may be able to. */
+function podsProblem({ pods, replicas, managed, conditions }: KubernetesStatus): string | undefined {
+	if (pods.some(({ ready, terminating }) => ready && !terminating)) return undefined;
+	// Why they cannot be made, or be changed into better ones, goes before what is wrong with those that are there.
+	if (conditions[0] !== undefined) return conditions[0].message;
+	const problem = pods.find((pod) => pod.problem !== undefined)?.problem;
+	if (problem !== undefined) return `none of its pods is ready: ${problem}`;
+	if (pods.length > 0) return "its pods are terminating";
+	// Without its pods the gateway may not see them, though it sees their addresses.
+	if (!managed) return undefined;
+	return replicas?.wanted === 0 ? "it is scaled to no pods" : undefined;
 }

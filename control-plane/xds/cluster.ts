@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { ServingServer, UpstreamEndpoint, UpstreamIR } from "../ir/model.ts";
+import { mayHaveReplicas, type ServingServer, type UpstreamEndpoint, type UpstreamIR } from "../ir/model.ts";
 import { healthChecked } from "./health-check.ts";
 import { any, duration, extension, type Message, typedStruct } from "./message.ts";
 import { adsSource, caSecretName, clusterName, headerSecretName, statName, systemRootsName } from "./names.ts";
@@ -42,7 +42,7 @@ export function cluster(server: ServingServer): Message {
 		upstream_connection_options: {
 			tcp_keepalive: { keepalive_probes: 3, keepalive_time: 30, keepalive_interval: 10 },
 		},
-		...(upstream.endpoints.length > 1 || upstream.discovery === "dns" ? { outlier_detection: ejection } : {}),
+		...(mayHaveReplicas(upstream) ? { outlier_detection: ejection } : {}),
 		...(upstream.healthCheck === undefined ? {} : healthChecked(upstream.healthCheck)),
 		...(upstream.tls === undefined ? {} : { transport_socket: tlsSocket(id, upstream.tls) }),
 	};
@@ -54,13 +54,27 @@ export function loadAssignment({ id, upstream }: ServingServer): Message {
 	const messages = (endpoints: readonly UpstreamEndpoint[]) =>
 		endpoints.map((endpoint) => lbEndpoint(endpoint, checked));
 	const standby = upstream.endpoints.filter((endpoint) => endpoint.standby);
+	const zones = byZone(upstream.endpoints.filter((endpoint) => !endpoint.standby));
 	return {
 		cluster_name: clusterName(id),
 		endpoints: [
-			{ lb_endpoints: messages(upstream.endpoints.filter((endpoint) => !endpoint.standby)) },
+			...[...zones].map(([zone, endpoints]) => ({
+				...(zone === "" ? {} : { locality: { zone } }),
+				lb_endpoints: messages(endpoints),
+			})),
 			...(standby.length === 0 ? [] : [{ priority: 1, lb_endpoints: messages(standby) }]),
 		],
 	};
+}
+
+/**
+ * Endpoints by their zone, sorted, those without one first; one group at least. A name for people and statistics: with
+ * no cluster of its own to compare with (`local_cluster_name`), Envoy balances over all zones of a priority as one.
+ */
+function byZone(endpoints: readonly UpstreamEndpoint[]): ReadonlyMap<string, readonly UpstreamEndpoint[]> {
+	const named = [...new Set(endpoints.flatMap(({ zone }) => zone ?? []))].sort();
+	const zones = endpoints.every(({ zone }) => zone !== undefined) && named.length > 0 ? named : ["", ...named];
+	return new Map(zones.map((zone) => [zone, endpoints.filter((endpoint) => (endpoint.zone ?? "") === zone)]));
 }
 
 function discovery(server: ServingServer): Message {
@@ -79,7 +93,7 @@ function discovery(server: ServingServer): Message {
 	};
 }
 
-function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint, checked: boolean): Message {
+function lbEndpoint({ address, weight, hostname, draining }: UpstreamEndpoint, checked: boolean): Message {
 	const endpoint =
 		"path" in address
 			? { address: { pipe: { path: address.path } } }
@@ -93,7 +107,7 @@ function lbEndpoint({ address, weight, hostname }: UpstreamEndpoint, checked: bo
 					// The Host of a health check; without it that would be the cluster's name.
 					...(checked ? { health_check_config: { hostname } } : {}),
 				};
-	return { endpoint, load_balancing_weight: weight };
+	return { endpoint, load_balancing_weight: weight, ...(draining && { health_status: "DRAINING" }) };
 }
 
 function socketAddress(host: string, port: number): Message {

@@ -1,5 +1,5 @@
 import { catalogue } from "../errors/catalogue.ts";
-import type { ServerIR, ServingServer } from "../ir/model.ts";
+import { mayHaveReplicas, type ServerIR, type ServingServer } from "../ir/model.ts";
 import { legacySseConfig, replicaParameter, tellReplica } from "./legacy-sse.ts";
 import { any, duration, extension, type Message } from "./message.ts";
 import { clusterName, exposedHeaders, pathHeader } from "./names.ts";
@@ -37,7 +37,7 @@ export function scope(server: ServerIR): Message {
  * endpoint is a stream of HTTP+SSE, `/<id>/<rest>` is `/<rest>`: messages seldom go below the stream's path.
  */
 function routes(server: ServingServer): Message[] {
-	const { id, route } = server;
+	const { id, route, upstream } = server;
 	const sse = route.transport === "sse";
 	const prefix = sse ? "/" : route.path.endsWith("/") ? route.path : `${route.path}/`;
 	const to = (match: Message, rewrite: string, more: Message): Message => ({
@@ -64,7 +64,9 @@ function routes(server: ServingServer): Message[] {
 		to({ prefix: `/${id}/`, ...match }, prefix, more),
 	];
 	const pinned =
-		route.sessionAffinity && mayHaveReplicas(server) ? all(sse ? onReplica : inSession, { retry_policy: noRetry }) : [];
+		route.sessionAffinity && mayHaveReplicas(upstream)
+			? all(sse ? onReplica : inSession, { retry_policy: noRetry })
+			: [];
 	return [...pinned, ...all({}, {})];
 }
 
@@ -82,14 +84,10 @@ function unavailable(id: string, problem: string): Message {
 	};
 }
 
-function mayHaveReplicas({ upstream }: ServingServer): boolean {
-	return upstream.endpoints.length > 1 || upstream.discovery === "dns";
-}
-
 /** Where there is no other replica, a retry is only work that Envoy does for each request. */
-function retries(server: ServingServer): Message {
-	if (!mayHaveReplicas(server)) return {};
-	return { retry_policy: server.upstream.endpoints.some(({ standby }) => standby) ? retryOnStandby : retryPolicy };
+function retries({ upstream }: ServingServer): Message {
+	if (!mayHaveReplicas(upstream)) return {};
+	return { retry_policy: upstream.endpoints.some(({ standby }) => standby) ? retryOnStandby : retryPolicy };
 }
 
 const inSession: Message = { headers: [{ name: "mcp-session-id", present_match: true }] };

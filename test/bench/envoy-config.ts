@@ -84,7 +84,7 @@ function serving(id: string, port: number): ServingServer {
 	const entry = parsed.ok ? parsed.registry.servers.get(id) : undefined;
 	if (entry === undefined) throw new Error("the bench's registry is faulty");
 	const expand = (value: string) => ({ ok: true as const, value });
-	const server = buildServer(entry, { expand, readFile: () => "", bridges: [], detection: undetected });
+	const server = buildServer(entry, { expand, readFile: () => "", bridges: [], detection: undetected, discover });
 	if (server.state !== "serving") throw new Error(server.problem);
 	return server;
 }
@@ -95,6 +95,7 @@ export function endpoint(port: number, path: string): { type: "http"; endpoint: 
 }
 
 const undetected = () => ({ state: "detecting" as const });
+const discover = () => ({ state: "missing" as const, problem: "no cluster here" });
 
 function withEndpoints(message: Message, server: ServingServer): Message {
 	const { eds_cluster_config: _, ...rest } = message;

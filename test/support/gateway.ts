@@ -54,6 +54,9 @@ export interface ProcessInfo {
 /** Variable that marks all processes of one gateway, so that orphans are found too. */
 const MARK = "MCP_GATEWAY_TEST";
 
+/** Arguments of a gateway that shall find no cluster, whatever this machine has. */
+export const noCluster = ["--kubeconfig", "/nowhere/kubeconfig"] as const;
+
 let counter = 0;
 
 /** Starts a gateway; on failure the error holds all its output. Stop it in `afterEach` or `finally`. */

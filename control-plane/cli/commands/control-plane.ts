@@ -1,4 +1,5 @@
 import { positiveDuration } from "../../registry/duration.ts";
+import { namesConfigMap, parseConfigMapPlace } from "../../sources/config-map-place.ts";
 import { formatAddress, isLoopback, parseAddress } from "../address.ts";
 import { bridgeAddresses, defaultBridge } from "../bridge-workers.ts";
 import type { ProcessState } from "../child.ts";
@@ -16,7 +17,10 @@ export const controlPlane = command({
 	usage: "control-plane",
 	summary: "Run only the control plane: it tells Envoy over xDS what to do, and serves the admin API",
 	options: {
-		...registryOption,
+		registry: {
+			...registryOption.registry,
+			describe: `${registryOption.registry.describe}; or configmap:NAMESPACE/NAME[/KEY] in a cluster`,
+		},
 		xds: {
 			type: "string",
 			requiresArg: true,
@@ -56,7 +60,7 @@ export const controlPlane = command({
 	],
 	run: async (args) => {
 		const serving = checkServing(args, process.env);
-		const { file } = chooseRegistry(args.registry, process.cwd());
+		const file = registryPlace(args.registry);
 		const xdsTls = readableXdsTls(xdsTlsFiles(args));
 		const bridges = args.bridge ?? bridgeAddresses(parseAddress(defaultBridge), undefined).map(formatAddress);
 		for (const [option, text] of [["--xds", args.xds], ...bridges.map((bridge) => ["--bridge", bridge])] as const) {
@@ -86,6 +90,7 @@ export const controlPlane = command({
 			allowHosts: args["allow-host"],
 			maxBodyBytes: serving.maxBodyBytes,
 			trace: serving.trace,
+			kubernetes: serving.kubernetes,
 			mcpFilter: args["mcp-filter"],
 			accessLog: args["access-log"],
 			...(args["admin-token-file"] === undefined ? {} : { adminTokenFile: args["admin-token-file"] }),
@@ -103,6 +108,15 @@ export const controlPlane = command({
 		return await untilSignal({ log, supervised: args.supervised, reload: () => plane.reload(), close });
 	},
 });
+
+/** A file, or the place of a ConfigMap as it stands. */
+function registryPlace(named: string | undefined): string {
+	if (!namesConfigMap(named)) return chooseRegistry(named, process.cwd()).file;
+	if (parseConfigMapPlace(named) !== undefined) return named;
+	throw usage(
+		`--registry ${named}: a ConfigMap is named as in configmap:NAMESPACE/NAME, with /KEY after it if need be.`,
+	);
+}
 
 function connectionAge(text: string): number {
 	const age = positiveDuration.safeParse(text);

@@ -1,12 +1,15 @@
 import type { Command } from "../command.ts";
+import type { CommandGroup } from "../run-cli.ts";
 import { bootstrapCommand } from "./bootstrap.ts";
 import { bridge } from "./bridge.ts";
 import { call } from "./call.ts";
+import { cleanup } from "./cleanup.ts";
 import { controlPlane } from "./control-plane.ts";
 import { keysHash, keysNew } from "./keys.ts";
 import { probe } from "./probe.ts";
 import { schema } from "./schema.ts";
-import { serversAdd, serversGet, serversList, serversRemove } from "./servers.ts";
+import { serversAdd, serversGet, serversList, serversPods, serversRemove } from "./servers.ts";
+import { serversScale } from "./servers-scale.ts";
 import { status } from "./status.ts";
 import { up } from "./up.ts";
 import { validate } from "./validate.ts";
@@ -21,23 +24,15 @@ export const commands: readonly Command[] = [
 	controlPlane,
 	bridge,
 	bootstrapCommand,
+	cleanup,
 	schema,
 ];
-
-/** Commands that share a first word. */
-export interface CommandGroup {
-	readonly name: string;
-	readonly summary: string;
-	readonly commands: readonly Command[];
-	/** A command line, without the program's name, and what it does. */
-	readonly example: readonly [string, string];
-}
 
 export const groups: readonly CommandGroup[] = [
 	{
 		name: "servers",
 		summary: "List, show, add and remove the servers of a registry file",
-		commands: [serversList, serversGet, serversAdd, serversRemove],
+		commands: [serversList, serversGet, serversAdd, serversRemove, serversScale, serversPods],
 		example: ["servers list", "what is in the registry"],
 	},
 	{

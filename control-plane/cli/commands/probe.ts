@@ -76,7 +76,8 @@ async function probeServer(server: Server | undefined, how: How): Promise<ProbeR
 	]);
 	if (server?.type !== "http") throw usage("Give a URL or a command.");
 	const detection = () => ({ state: "detecting" as const });
-	const ir = buildServer(server, { expand: expandHere, readFile, bridges: [], detection });
+	const discover = () => ({ state: "missing" as const, problem: "not asked for" });
+	const ir = buildServer(server, { expand: expandHere, readFile, bridges: [], detection, discover });
 	if (ir.state !== "serving") throw failure(ir.problem);
 	const target = httpTarget(
 		ir,

@@ -8,12 +8,17 @@ import { writeFileAtomic } from "../../registry/write-file-atomic.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
 import { adminOption, registryOption } from "../options.ts";
+import { askPods, formatPods } from "../pods.ts";
 import { rawEntry } from "../raw-entry.ts";
 import { type ChosenRegistry, chooseRegistry, defaultNames, readRegistry, readRegistryText } from "../registry-file.ts";
 import { describeServed, readServed } from "../served.ts";
 import { coloursFor, table } from "../text.ts";
 
-const id = { type: "string", demandOption: true, describe: "Id of the server: the first part of its path" } as const;
+export const id = {
+	type: "string",
+	demandOption: true,
+	describe: "Id of the server: the first part of its path",
+} as const;
 
 export const serversList = command(
 	{
@@ -62,6 +67,23 @@ export const serversGet = command(
 			if (server === undefined) throw absent(args.id, registry);
 			const served = (await readServed(args, chosen.file)).get(args.id);
 			process.stdout.write(`${JSON.stringify({ ...server, ...served }, null, 2)}\n`);
+			return 0;
+		},
+	},
+	"servers",
+);
+
+export const serversPods = command(
+	{
+		usage: "pods <id>",
+		summary: "Show the pods of a server on Kubernetes, and why one is not ready",
+		options: { ...adminOption, json: { type: "boolean", default: false, describe: "Print JSON" } },
+		positionals: { id },
+		examples: [["servers pods github", "addresses, restarts, and the last words of a pod that crashed"]],
+		run: async (args) => {
+			const pods = await askPods(args, args.id);
+			const text = args.json ? JSON.stringify(pods, null, 2) : formatPods(pods, coloursFor(process.stdout));
+			process.stdout.write(`${text}\n`);
 			return 0;
 		},
 	},
@@ -148,14 +170,14 @@ export const serversRemove = command(
 );
 
 /** Which file an edit goes to: never the example by default, and a new one where there is none. */
-function editableFile(named: string | undefined): { file: string; isNew: boolean } {
+export function editableFile(named: string | undefined): { file: string; isNew: boolean } {
 	if (named !== undefined && !existsSync(named)) return { file: named, isNew: true };
 	const chosen = chooseRegistry(named, process.cwd());
 	if (named === undefined && chosen.example) return { file: join(process.cwd(), defaultNames[0]), isNew: true };
 	return { file: chosen.file, isNew: false };
 }
 
-async function change(file: string, edit: () => string): Promise<void> {
+export async function change(file: string, edit: () => string): Promise<void> {
 	try {
 		await writeFileAtomic(file, edit());
 	} catch (error) {
@@ -172,7 +194,7 @@ function goodRegistry({ file }: ChosenRegistry): Registry {
 	return registry;
 }
 
-function absent(name: string, registry: Registry) {
+export function absent(name: string, registry: Registry) {
 	return failure(`There is no server "${name}" in the registry.${didYouMean(name, [...registry.servers.keys()])}`);
 }
 
@@ -189,7 +211,7 @@ function target(server: Server): string {
 	return server.values.image === undefined ? `chart ${server.chart}` : `image ${server.values.image}`;
 }
 
-function shown(file: string): string {
+export function shown(file: string): string {
 	const near = relative(process.cwd(), file);
 	return near.startsWith("..") ? file : near;
 }

@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { processStates } from "../../../stdio-bridge/status.ts";
 import { describeFinding, findingSchema } from "../../detection/finding.ts";
+import type { KubernetesStatus } from "../../kubernetes/contract.ts";
 import { bridgeSchema, type PoolStatus, poolSchema } from "../../status/bridges.ts";
+import { kubernetesConnectionSchema, kubernetesStatusSchema } from "../../status/kubernetes.ts";
 import { askAdmin } from "../ask-admin.ts";
 import { command } from "../command.ts";
 import { failure } from "../errors.ts";
 import { adminOption } from "../options.ts";
+import { askPods, formatCrash } from "../pods.ts";
 import { type Colours, coloursFor, harmless, table } from "../text.ts";
 
 /** The part of the admin API's status that is shown; what else it holds is for --json. */
@@ -51,8 +54,10 @@ const statusSchema = z.object({
 				.nullish(),
 			ejections: z.number().optional(),
 			pool: poolSchema.optional(),
+			kubernetes: kubernetesStatusSchema.optional(),
 		}),
 	),
+	kubernetes: kubernetesConnectionSchema.optional(),
 	bridges: z.array(bridgeSchema).default([]),
 	// Only connected ones are listed.
 	envoys: z.array(z.object({ id: z.string(), inSync: z.boolean().optional() })),
@@ -89,11 +94,30 @@ export const status = command({
 		if (args.json) process.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
 		const parsed = statusSchema.safeParse(body);
 		if (!parsed.success) throw failure(`What answers at ${args.admin} is no MCP gateway of this version.`);
-		if (!args.json) process.stdout.write(`${formatStatus(parsed.data, coloursFor(process.stdout), Date.now())}\n`);
+		if (!args.json) {
+			const colours = coloursFor(process.stdout);
+			process.stdout.write(`${formatStatus(parsed.data, colours, Date.now())}\n`);
+			for (const id of crashed(parsed.data)) {
+				const words = formatCrash(id, await askPods(args, id), colours);
+				if (words !== "") process.stdout.write(`${words}\n`);
+			}
+		}
 		const { ready, registry, apiKeys } = parsed.data;
 		return ready && registry.errors.length === 0 && (apiKeys?.errors ?? []).length === 0 ? 0 : 1;
 	},
 });
+
+/** Of so many servers at the most the last words of a crashed pod are asked for. */
+const mostCrashes = 5;
+
+function crashed({ servers }: ShownStatus): readonly string[] {
+	const pods = (kubernetes: KubernetesStatus | undefined) => kubernetes?.pods ?? [];
+	const crash = /^crash loop|started again after/;
+	return servers
+		.filter(({ kubernetes }) => pods(kubernetes).some(({ problem = "" }) => crash.test(problem)))
+		.map(({ id }) => id)
+		.slice(0, mostCrashes);
+}
 
 /** A status as text for people. */
 export function formatStatus(status: ShownStatus, colours: Colours, now: number): string {
@@ -101,9 +125,11 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 	const good = new Set(["ok", "ready", "serving", "running", "healthy", "degraded", "HEALTHY"]);
 	const tone = (state: string) => (good.has(state) ? colours.green(state) : colours.yellow(state));
 	const behind = envoys.filter(({ inSync }) => inSync === false).length;
-	const rows = servers.map(({ id, type, detected, state, problem, endpoints, ejections = 0, pool }) => {
-		// Of a bridge's workers only those that are not well: their sockets tell nobody anything.
-		const shownReplicas = (endpoints ?? []).filter(({ health }) => pool === undefined || health !== "healthy");
+	const rows = servers.map(({ id, type, detected, state, problem, endpoints, ejections = 0, pool, kubernetes }) => {
+		// Of a bridge's workers only those that are not well: their sockets tell nobody anything. Pods have addresses that
+		// mean no more, and a command of their own.
+		const quiet = pool !== undefined || kubernetes !== undefined;
+		const shownReplicas = (endpoints ?? []).filter(({ health }) => !quiet || health !== "healthy");
 		const replicas = shownReplicas.map(({ address, health, reason, requests }) => {
 			const more = reason ?? (requests === 0 ? "no traffic" : undefined);
 			return `${address} ${tone(health)}${more === undefined ? "" : ` (${more})`}`;
@@ -114,6 +140,7 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 		const shown = [
 			why,
 			pool && describePool(pool, now),
+			kubernetes && describeKubernetes(kubernetes, problem),
 			replicas.join(", "),
 			ejections === 0 ? "" : `ejections so far: ${ejections}`,
 		];
@@ -137,6 +164,7 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 		);
 		for (const { address, problem } of silent) lines.push(`           ${address}: ${problem}`);
 	}
+	if (status.kubernetes !== undefined) lines.push(...kubernetesLines(status.kubernetes, colours));
 	if (apiKeys !== undefined) lines.push(`API keys   ${apiKeys.names.length}, read ${age(apiKeys.loadedAt, now)} ago`);
 	if (certificate) {
 		const { names, notAfter, file, clientCaFile } = certificate;
@@ -176,6 +204,31 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 		);
 	}
 	return lines.join("\n");
+}
+
+/** Who the gateway is to the cluster, and what keeps it from knowing how things are there. */
+function kubernetesLines(
+	{ source, inCluster, problems, writer }: z.infer<typeof kubernetesConnectionSchema>,
+	colours: Colours,
+) {
+	const reach = inCluster ? "" : "; from outside the cluster pods are reached only where the network leads to them";
+	const where = source === undefined ? colours.yellow("no cluster") : `${source}${reach}`;
+	const told = writer?.problem === undefined ? problems : [...problems, writer.problem.message];
+	const by = writer?.holder === undefined || writer.writes ? "" : `; changed by ${harmless(writer.holder)}`;
+	return [`Kubernetes ${where}${by}`, ...told.map((problem) => `           ${colours.yellow(harmless(problem))}`)];
+}
+
+/** A server's pods in one line: how many are ready, what is wrong with the first that is not, and its conditions. */
+function describeKubernetes(kubernetes: KubernetesStatus, told: string | null | undefined): string {
+	const { namespace, name, pods, replicas, conditions, via } = kubernetes;
+	const ready = pods.filter((pod) => pod.ready && !pod.terminating).length;
+	const bad = pods.find(({ problem }) => problem !== undefined);
+	return [
+		`${namespace}/${name}${via === "service" ? " by its Service" : ""}`,
+		`${ready} of ${replicas?.wanted ?? pods.length} pods ready`,
+		...(bad?.problem === undefined || told?.includes(bad.problem) ? [] : [`${bad.name}: ${harmless(bad.problem)}`]),
+		...conditions.filter(({ message }) => message !== told).map(({ message }) => harmless(message)),
+	].join(", ");
 }
 
 /** A stdio server's sessions and processes in one line, without what is nought. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { eventually, type Gateway, startGateway } from "../../support/gateway.ts";
+import { eventually, type Gateway, noCluster, startGateway } from "../../support/gateway.ts";
 import { openApiChecker } from "../../support/openapi.ts";
 import { readMetrics, sampleValue } from "../../support/prometheus.ts";
 import { type Replica, startStateless } from "../../support/upstreams.ts";
@@ -10,6 +10,7 @@ let upstream: Replica;
 beforeAll(async () => {
 	upstream = await startStateless({ name: "one" });
 	gateway = await startGateway({
+		args: noCluster,
 		registry: {
 			plain: { type: "http", endpoint: upstream.url },
 			"with.dots.v2": { type: "http", endpoint: upstream.url },

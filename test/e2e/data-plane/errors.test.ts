@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { eventually, freePort, type Gateway, startGateway } from "../../support/gateway.ts";
+import { eventually, freePort, type Gateway, noCluster, startGateway } from "../../support/gateway.ts";
 import { type Recorder, startRecorder } from "../../support/upstreams.ts";
 import { expectGatewayError, open, readUntil, send, sendRaw, toolCall } from "./client.ts";
 
@@ -17,7 +17,15 @@ beforeAll(async () => {
 	await new Promise<void>((resolve) => garbage.listen(0, "127.0.0.1", resolve));
 	const { port } = garbage.address() as { port: number };
 	gateway = await startGateway({
-		args: ["--max-body", String(MAX_BODY), "--allow-host", "gateway.example", "--allow-host", "127.0.0.1"],
+		args: [
+			"--max-body",
+			String(MAX_BODY),
+			"--allow-host",
+			"gateway.example",
+			"--allow-host",
+			"127.0.0.1",
+			...noCluster,
+		],
 		registry: {
 			s: { type: "http", endpoint: `${upstream.url}/mcp` },
 			refused: { type: "http", endpoint: `http://127.0.0.1:${await freePort()}/mcp` },

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { type AdsServer, startAdsServer } from "../../../control-plane/ads/server.ts";
 import type { AdsStream } from "../../../control-plane/ads/stream.ts";
 import type { Variant } from "../../../control-plane/ads/traits.ts";
+import type { Discover } from "../../../control-plane/kubernetes/contract.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 import { createSnapshotBuilder } from "../../../control-plane/snapshot/builder.ts";
@@ -13,6 +14,7 @@ import { bootstrap, bootstrapDefaults } from "../../../envoy/bootstrap.ts";
 import { envoyArgs } from "../../../envoy/process.ts";
 import { envoyBinary } from "../../support/envoy.ts";
 import { eventually, freePort } from "../../support/gateway.ts";
+import { noCluster } from "../../support/kubernetes-server.ts";
 import { type Child, start } from "../../support/process.ts";
 import { testListener, testRoots } from "../../unit/golden/listener.ts";
 import { send } from "../data-plane/client.ts";
@@ -33,7 +35,8 @@ export interface Plane {
 	close(): Promise<void>;
 }
 
-export async function startPlane(): Promise<Plane> {
+/** `discover`: what is found of servers on Kubernetes; nothing unless told. */
+export async function startPlane({ discover = () => noCluster }: { discover?: Discover } = {}): Promise<Plane> {
 	const folder = await mkdtemp(join(tmpdir(), "mcpgw-xds-"));
 	const address = `unix:${join(folder, "xds.sock")}`;
 	const port = await freePort();
@@ -55,6 +58,7 @@ export async function startPlane(): Promise<Plane> {
 				readFile: () => testRoots,
 				bridges: [],
 				detection: () => ({ state: "detecting" as const }),
+				discover,
 			};
 			const { snapshot } = builder.build(parsed.registry, { ...testListener, port, accessLog: "off" }, context);
 			const replaced = new Set(more.map(({ type, name }) => `${type} ${name}`));

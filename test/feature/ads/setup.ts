@@ -10,6 +10,7 @@ import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 import { createSnapshotBuilder } from "../../../control-plane/snapshot/builder.ts";
 import type { ResourceType } from "../../../control-plane/xds/names.ts";
+import { noCluster } from "../../support/kubernetes-server.ts";
 import { testListener, testRoots } from "../../unit/golden/listener.ts";
 import { type Answer, XdsClient } from "./client.ts";
 
@@ -76,6 +77,7 @@ export function setupEach(variant: Variant, more: Partial<AdsServerOptions> = {}
 				readFile: () => testRoots,
 				bridges: [],
 				detection: () => ({ state: "detecting" as const }),
+				discover: () => noCluster,
 			};
 			server.setSnapshot(builder.build(parsed.registry, testListener, context).snapshot);
 		},

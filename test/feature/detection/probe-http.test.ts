@@ -8,6 +8,7 @@ import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 import { listen } from "../../fixtures/http/listen.ts";
 import { makeCertificate } from "../../support/certificate.ts";
 import { freePort } from "../../support/gateway.ts";
+import { noCluster } from "../../support/kubernetes-server.ts";
 import { type Child, NODE, ROOT, start } from "../../support/process.ts";
 import {
 	type Recorder,
@@ -31,6 +32,7 @@ function probe(entry: object, options: { timeoutMs?: number; ca?: string } = {})
 		readFile: () => options.ca ?? "",
 		bridges: [],
 		detection: () => ({ state: "detecting" }),
+		discover: () => noCluster,
 	});
 	if (ir.state !== "serving") throw new Error(ir.problem);
 	const target = httpTarget(

@@ -310,6 +310,54 @@ describe("one server", () => {
 	});
 });
 
+describe("scale", () => {
+	const text = `docs:
+  type: k8s
+  image: i:1 # ours
+cpu: {type: k8s, image: i:1, autoscale: {min: 1, max: 3, cpu: 50}, resources: {requests: {cpu: 50m}}}
+found: {type: k8s, manage: false}
+web: {endpoint: http://a/mcp}
+files: {cmd: [x]}
+`;
+
+	test("writes the replicas of a server on Kubernetes, and nothing else", async () => {
+		const { ask, etag, text: now, source } = await serve("r.yaml", text);
+		const answer = await ask("PUT", "/v1/servers/docs/scale", { replicas: 4 }, { "if-match": await etag() });
+		expect([answer.statusCode, answer.json()]).toMatchObject([200, { changed: ["docs"], added: [] }]);
+		expect(await now()).toBe(text.replace("i:1 # ours", "i:1 # ours\n  replicas: 4"));
+		expect(source.state.registry?.servers.get("docs")).toMatchObject({ values: { replicas: 4 } });
+		await ask("PUT", "/v1/servers/docs/scale", { replicas: 0 });
+		expect(await now()).toContain("replicas: 0");
+		expect((await ask("PUT", "/v1/servers/docs/scale", { replicas: 0 })).json()).toMatchObject({ changed: [] });
+		expect((await ask("PUT", "/v1/servers/docs/scale?wait=1", { replicas: 2 })).json()).toMatchObject({ envoys: [] });
+	});
+
+	test("is refused, with the reason, where there are no pods to scale", async () => {
+		const { ask, text: now } = await serve("r.yaml", text);
+		for (const [id, words] of [
+			["cpu", "`autoscale`"],
+			["found", "`manage: false`"],
+			["web", "`endpoints`"],
+			["files", "`pool`"],
+		] as const) {
+			const refused = await ask("PUT", `/v1/servers/${id}/scale`, { replicas: 2 });
+			expect([refused.statusCode, refused.json().error]).toEqual([409, "not_scalable"]);
+			expect(refused.json().message).toContain(words);
+		}
+		const absent = await ask("PUT", "/v1/servers/none/scale", { replicas: 2 });
+		expect([absent.statusCode, absent.json().error]).toEqual([404, "unknown_server"]);
+		for (const body of [{}, { replicas: "2" }, { replicas: 1.5 }, { replicas: null }, { replicas: 2, more: 1 }, []]) {
+			expect((await ask("PUT", "/v1/servers/docs/scale", body)).statusCode, JSON.stringify(body)).toBe(400);
+		}
+		const many = await ask("PUT", "/v1/servers/docs/scale", { replicas: 1e6 });
+		expect([many.statusCode, many.json().errors[0].pointer]).toEqual([422, "/docs/replicas"]);
+		expect((await ask("PUT", "/v1/servers/docs/scale", { replicas: -1 })).statusCode).toBe(422);
+		const old = await ask("PUT", "/v1/servers/docs/scale", { replicas: 2 }, { "if-match": '"old"' });
+		expect([old.statusCode, old.json().error]).toEqual([412, "precondition_failed"]);
+		expect(await now()).toBe(text);
+	});
+});
+
 describe("writing", () => {
 	test("of two with the same ETag one wins, and no change is lost", async () => {
 		const { ask, etag, ids } = await serve("r.json", "{}");

@@ -6,7 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AdminDeps, createAdminApi } from "../../../control-plane/admin/server.ts";
 import { tokenSource } from "../../../control-plane/admin/token.ts";
 import { type AdsServer, startAdsServer } from "../../../control-plane/ads/server.ts";
+import type { KubernetesStatus } from "../../../control-plane/kubernetes/contract.ts";
 import { createMetrics } from "../../../control-plane/metrics/metrics.ts";
+import type { Server } from "../../../control-plane/registry/model.ts";
 import { createFileSource, type FileSource } from "../../../control-plane/sources/file-source.ts";
 import type { SourceState } from "../../../control-plane/sources/registry-source.ts";
 import { createRegistryWriter } from "../../../control-plane/sources/registry-writer.ts";
@@ -128,6 +130,67 @@ describe("description", () => {
 		const answer = { method: "GET", path: "/v1/status", status: 200, contentType: "application/json", body: "{}" };
 		expect(check(answer)).not.toEqual([]);
 		expect(check({ ...answer, path: "/healthz", body: '{"status":"ok","more":1}' })).not.toEqual([]);
+	});
+});
+
+describe("a server on Kubernetes", () => {
+	const pod = { name: "k-1", namespace: "mcp", ready: false, terminating: false, restarts: 2, problem: "crash loop" };
+	const about = { namespace: "mcp", name: "k", managed: true, via: "endpoints" as const, conditions: [], pods: [pod] };
+	const connection = { source: "service account", inCluster: true, problems: ["nobody answers"] };
+
+	function withKubernetes(known: KubernetesStatus, state: "serving" | "unavailable", problem?: string) {
+		const server = kubernetesServer("k");
+		const http = { server: { ...kubernetesServer("h"), type: "http" } as unknown as Server, state };
+		const pods = async () => [{ ...pod, lastLines: ["bye"] }];
+		return createAdminApi({
+			...deps,
+			status: {
+				...deps.status,
+				outcomes: () => new Map([["k", { server, state, ...(problem && { problem }) }] as const, ["h", http] as const]),
+				kubernetes: { connection: () => connection, status: () => known, pods },
+			},
+		});
+	}
+
+	it("tells of its pods, as the description says", async () => {
+		const kube = withKubernetes({ ...about, replicas: { wanted: 1, ready: 0 } }, "serving");
+		const problem = "none of its pods is ready: crash loop";
+		const check = openApiChecker((await get("/openapi.json", {}, kube)).json());
+		const ask = async (path: string) => {
+			const { statusCode: status, body, headers } = await get(path, {}, kube);
+			const contentType = String(headers["content-type"]);
+			expect(check({ method: "GET", path, status, contentType, body }), `${path} ${body}`).toEqual([]);
+			return JSON.parse(body);
+		};
+		expect(await ask("/v1/servers/k")).toMatchObject({ state: "failing", problem, kubernetes: { pods: [pod] } });
+		expect((await ask("/v1/status")).kubernetes).toEqual(connection);
+		expect(await ask("/v1/servers/k/pods")).toEqual([{ ...pod, lastLines: ["bye"] }]);
+		expect(await ask("/v1/servers/h/pods")).toEqual([]);
+		expect(await ask("/v1/servers/none/pods")).toMatchObject({ error: "unknown_server" });
+		await kube.close();
+	});
+
+	it.each<[string, Partial<KubernetesStatus>, string | undefined]>([
+		["one pod is ready", { pods: [pod, { ...pod, ready: true }] }, undefined],
+		[
+			"all terminate",
+			{ pods: [{ ...pod, terminating: true, problem: "" }].map(({ problem: _, ...one }) => one) },
+			"its pods are terminating",
+		],
+		["scaled to none", { pods: [], replicas: { wanted: 0, ready: 0 } }, "it is scaled to no pods"],
+		["of others, whose pods are not seen", { pods: [], managed: false }, undefined],
+	])("%s", async (_name, more, problem) => {
+		const kube = withKubernetes({ ...about, ...more }, "serving");
+		const shown = (await get("/v1/servers/k", {}, kube)).json();
+		expect([shown.state, shown.problem]).toEqual([problem === undefined ? "serving" : "failing", problem]);
+		await kube.close();
+	});
+
+	it("says why it was not made rather than that it is not there", async () => {
+		const conditions = [{ reason: "quota", message: "the quota is used up" }];
+		const kube = withKubernetes({ ...about, conditions, pods: [] }, "unavailable", "there is no Service k");
+		expect((await get("/v1/servers/k", {}, kube)).json()).toMatchObject({ problem: "the quota is used up" });
+		await kube.close();
 	});
 });
 

@@ -6,8 +6,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
 import { commands, groups } from "../../../control-plane/cli/commands/index.ts";
-import { runCli } from "../../../control-plane/cli/main.ts";
+import { commandSet } from "../../../control-plane/cli/main.ts";
 import { mainFile } from "../../../control-plane/cli/paths.ts";
+import { runCli } from "../../../control-plane/cli/run-cli.ts";
 import { hashOfKey, readApiKeys } from "../../../control-plane/registry/api-keys.ts";
 import { call } from "../../support/cli.ts";
 import { NODE } from "../../support/process.ts";
@@ -35,7 +36,7 @@ describe("mcp-gateway", () => {
 		onTestFinished(() => print.mockRestore());
 		for (const { name } of [...commands, ...groups.flatMap((group) => group.commands)]) {
 			print.mockClear();
-			expect(await runCli([...name.split(" "), "--help"])).toBe(0);
+			expect(await runCli([...name.split(" "), "--help"], commandSet)).toBe(0);
 			const page = print.mock.calls.join("\n");
 			expect(page).toContain(`mcp-gateway ${name}`);
 			expect(page).toMatch(/Examples:|^mcp-gateway/);
@@ -176,6 +177,28 @@ describe("mcp-gateway", () => {
 		} finally {
 			await upstream.close();
 		}
+	});
+
+	test("servers scale writes the replicas of a server on Kubernetes", async () => {
+		const file = join(folder, "scaled.yaml");
+		const text = "docs: {type: k8s, image: i:1} # ours\nweb: {endpoint: http://a/mcp}\n";
+		writeFileSync(file, text);
+		const scale = (...args: readonly string[]) => call("servers", "scale", ...args, "--registry", file);
+		expect(await scale("docs", "3")).toMatchObject({ code: 0, stdout: expect.stringContaining("docs has 3 pods") });
+		expect(readFileSync(file, "utf8")).toBe(text.replace("i:1", "i:1, replicas: 3"));
+		for (const [args, code, words] of [
+			[["docs", "many"], 2, '"many" is no number'],
+			[["docs", "-1"], 2, "-1"],
+			[["docs", "5000"], 1, "from 0 to 1000"],
+			[["web", "2"], 1, "does not run on Kubernetes"],
+			[["dcos", "2"], 1, 'There is no server "dcos"'],
+			[["docs"], 2, "Not enough"],
+		] as const) {
+			const refused = await scale(...args);
+			expect(refused.code, args.join(" ")).toBe(code);
+			expect(refused.stderr).toContain(words);
+		}
+		expect(readFileSync(file, "utf8")).toContain("replicas: 3");
 	});
 
 	test("servers add, get, list and remove edit the file", async () => {

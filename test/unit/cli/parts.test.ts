@@ -5,7 +5,9 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { formatStatus } from "../../../control-plane/cli/commands/status.ts";
 import { activeRequests } from "../../../control-plane/cli/drain.ts";
+import { checkKubernetes, kubernetesArgs } from "../../../control-plane/cli/kubernetes-options.ts";
 import { passLines, readLines } from "../../../control-plane/cli/lines.ts";
+import { formatCrash, formatPods } from "../../../control-plane/cli/pods.ts";
 import { chooseRegistry, exampleFile } from "../../../control-plane/cli/registry-file.ts";
 import { makeRunFolder } from "../../../control-plane/cli/run-folder.ts";
 import { coloursFor, harmless, table } from "../../../control-plane/cli/text.ts";
@@ -135,6 +137,102 @@ test("the status shows what is wrong", () => {
 	expect(text).toMatch(/k +k8s +unavailable +not yet/);
 	expect(text).toContain("1 connected, 1 not up to date");
 	expect(text).toMatch(/envoy +7 +running +61 s +2/);
+});
+
+const pod = { namespace: "mcp", ready: true, terminating: false, restarts: 0 };
+const kubernetes = { namespace: "mcp", name: "a", managed: true, via: "endpoints" as const, conditions: [], pods: [] };
+
+test("the status shows pods, what is wrong with one, and how the cluster is reached", () => {
+	const crashed = { ...pod, name: "a-2", ready: false, problem: "crash loop, exit code 1" };
+	const quota = { reason: "quota", message: "the quota of namespace mcp is used up" };
+	const shown = (one: object, kubernetesLine = {}) =>
+		formatStatus(
+			{
+				ready: true,
+				registry: { file: "r.yaml", errors: [] },
+				kubernetes: { source: "service account", inCluster: true, problems: [], ...kubernetesLine },
+				servers: [{ id: "a", type: "k8s", state: "serving", kubernetes, ...one }],
+				envoys: [],
+				processes: [],
+				bridges: [],
+			},
+			plain,
+			61_000,
+		);
+	const replicas = { wanted: 2, ready: 1 };
+	const well = shown({
+		endpoints: [{ address: "10.0.0.1:8080", health: "healthy" }],
+		kubernetes: { ...kubernetes, replicas, pods: [{ ...pod, name: "a-1" }, crashed] },
+	});
+	expect(well).toMatch(/^Kubernetes service account$/m);
+	expect(well).toMatch(/a +k8s +serving +mcp\/a, 1 of 2 pods ready, a-2: crash loop, exit code 1$/m);
+
+	const problem = "none of its pods is ready: crash loop, exit code 1";
+	const failing = shown({ state: "failing", problem, kubernetes: { ...kubernetes, replicas, pods: [crashed] } });
+	expect(failing).toMatch(/failing +none of its pods is ready: crash loop, exit code 1; mcp\/a, 0 of 2 pods ready$/m);
+
+	const refused = shown({
+		kubernetes: {
+			...kubernetes,
+			via: "service",
+			conditions: [quota],
+			pods: [{ ...pod, name: "a-1", terminating: true }],
+		},
+	});
+	expect(refused).toMatch(/mcp\/a by its Service, 0 of 1 pods ready, the quota of namespace mcp is used up$/m);
+
+	const outside = shown({}, { source: "kubeconfig k, context c", inCluster: false, problems: ["nobody answers"] });
+	expect(outside).toMatch(/^Kubernetes kubeconfig k, context c; from outside the cluster pods are reached only where/m);
+	expect(outside).toMatch(/^ {11}nobody answers$/m);
+	const none = shown({}, { source: undefined, problems: ["no cluster: there is no kubeconfig"] });
+	expect(none).toMatch(/^Kubernetes no cluster\n {11}no cluster: there is no kubeconfig$/m);
+});
+
+test("pods are shown with the last words of those that crashed", () => {
+	const pods = [
+		{ ...pod, name: "a-1", address: "10.0.0.1", node: "n1" },
+		{
+			...pod,
+			name: "a-2",
+			ready: false,
+			restarts: 3,
+			problem: "crash loop",
+			lastLines: ["no \u001b[31mconfig", "bye"],
+		},
+		{ ...pod, name: "a-3", ready: false, terminating: true },
+	];
+	expect(formatPods(pods, plain).split("\n")).toEqual([
+		"POD  ADDRESS   NODE  STATE        RESTARTS  PROBLEM",
+		"a-1  10.0.0.1  n1    ready        0",
+		"a-2  -         -     not ready    3         crash loop",
+		"a-3  -         -     terminating  0",
+		"",
+		"a-2 wrote before it ended:",
+		"  no config",
+		"  bye",
+	]);
+	expect(formatPods([], plain)).toBe("It has no pods.");
+	expect(formatCrash("a", pods, plain)).toBe("\na, pod a-2 wrote before it ended:\n  no config\n  bye");
+	expect(formatCrash("a", [], plain)).toBe("");
+});
+
+test("options of Kubernetes are checked, and reach the control plane as they were", () => {
+	const given = { gatewayName: "gw", kubeContext: "c", kubeNamespaces: "a, b,a", charts: "/charts", kubeconfig: "/k" };
+	const options = checkKubernetes(given);
+	expect(options).toEqual({
+		...{ gatewayName: "gw", context: "c", namespaces: ["a", "b"], charts: "/charts", kubeconfig: "/k" },
+	});
+	expect(kubernetesArgs(options)).toEqual([
+		...["--kubeconfig", "/k", "--kube-context", "c", "--kube-namespaces", "a,b"],
+		...["--gateway-name", "gw", "--charts", "/charts"],
+	]);
+	expect(checkKubernetes({ gatewayName: "gw" }).charts).toMatch(/\/charts$/);
+	for (const kubeNamespaces of ["", "A", "a,b_", ","]) {
+		expect(() => checkKubernetes({ gatewayName: "gw", kubeNamespaces })).toThrow("--kube-namespaces");
+	}
+	for (const gatewayName of ["", "-a", "a/b", "x".repeat(64)]) {
+		expect(() => checkKubernetes({ gatewayName })).toThrow("--gateway-name");
+	}
 });
 
 test("the status shows processes of stdio servers, and the words of those that do not start", () => {

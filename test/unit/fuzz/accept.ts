@@ -1,8 +1,9 @@
 import type { Detection, Finding } from "../../../control-plane/detection/finding.ts";
 import { buildServer } from "../../../control-plane/ir/build.ts";
 import type { ServingServer } from "../../../control-plane/ir/model.ts";
+import type { Discovery, PodEndpoint } from "../../../control-plane/kubernetes/contract.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
-import type { AutoServer, Server } from "../../../control-plane/registry/model.ts";
+import type { AutoServer, KubernetesServer, Server } from "../../../control-plane/registry/model.ts";
 import { encodeResource } from "../../../control-plane/snapshot/snapshot.ts";
 import { loadAssignment } from "../../../control-plane/xds/cluster.ts";
 import { type Resource, translateGateway, translateServer } from "../../../control-plane/xds/translate.ts";
@@ -35,6 +36,16 @@ const context = {
 		];
 		const finding = findings[id.length % findings.length];
 		return finding === undefined ? { state: "detecting" } : { state: "found", finding };
+	},
+	discover: ({ id }: KubernetesServer): Discovery => {
+		const all: PodEndpoint[] = [
+			{ host: "10.0.0.1", port: 8000 },
+			{ host: "10.0.0.2", port: 8000, zone: "eu-1", draining: true },
+			{ host: "fd00::1", port: 8000, zone: "eu-2" },
+		];
+		const found = { state: "found", path: "/mcp" } as const;
+		if (id.length % 5 === 4) return { ...found, via: "service", host: "some.where.svc", port: 80 };
+		return { ...found, via: "endpoints", endpoints: all.slice(0, id.length % 5) };
 	},
 };
 

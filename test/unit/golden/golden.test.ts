@@ -4,6 +4,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { buildServer } from "../../../control-plane/ir/build.ts";
 import { hashOfKey } from "../../../control-plane/registry/api-keys.ts";
+import type { Discovery } from "../../../control-plane/kubernetes/contract.ts";
+import type { KubernetesServer } from "../../../control-plane/registry/model.ts";
 import type { ListenerIR } from "../../../control-plane/ir/model.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
@@ -11,6 +13,7 @@ import { encodeResource } from "../../../control-plane/snapshot/snapshot.ts";
 import { type Resource, translateGateway, translateServer } from "../../../control-plane/xds/translate.ts";
 import { makeCertificate } from "../../support/certificate.ts";
 import { staticBootstrap, validate } from "../../support/envoy.ts";
+import { noCluster } from "../../support/kubernetes-server.ts";
 import { testListener, testRoots } from "./listener.ts";
 
 /**
@@ -23,6 +26,24 @@ const update = process.env["UPDATE_GOLDEN"] === "1";
 const inputs = readdirSync(join(folder, "in")).sort();
 const written = new Set<string>();
 
+const found = { state: "found", path: "/mcp" } as const;
+const clusterOf: Readonly<Record<string, Discovery>> = {
+	pods: {
+		...found,
+		via: "endpoints",
+		endpoints: [
+			{ host: "10.0.0.1", port: 8000, zone: "b" },
+			{ host: "10.0.0.2", port: 8000, zone: "a" },
+			{ host: "10.0.0.3", port: 8000, zone: "a", draining: true },
+			{ host: "10.0.0.4", port: 8000 },
+			{ host: "fd00::5", port: 8000, zone: "b" },
+		],
+	},
+	"one-pod": { ...found, via: "endpoints", endpoints: [{ host: "10.0.0.1", port: 8000, zone: "a" }] },
+	"no-pod": { ...found, via: "endpoints", endpoints: [] },
+	service: { ...found, via: "service", host: "service.mcp.svc", port: 80 },
+};
+
 const context = {
 	expand: (template: string) => expand(template, { env: { TOKEN: "golden-secret" }, readFile: () => "from-a-file\n" }),
 	readFile: () => testRoots,
@@ -32,6 +53,7 @@ const context = {
 		{ path: "/run/gateway/bridge-2.sock" },
 	],
 detection: () => ({ state: "detecting" as const }),
+	discover: ({ id }: KubernetesServer) => clusterOf[id] ?? noCluster,
 };
 
 function golden(name: string, value: unknown): void {
@@ -49,6 +71,15 @@ function messages(resources: readonly Resource[], type: Resource["type"]) {
 	return resources.filter((resource) => resource.type === type).map(({ message }) => message);
 }
 
+/** Envoy reads endpoints over EDS only when it runs: to be checked they stand in clusters of their own. */
+function asClusters(resources: readonly Resource[]): Resource[] {
+	return messages(resources, "endpoints").map((message) => {
+		const name = `endpoints of ${message["cluster_name"]}`;
+		const load_assignment = { ...message, cluster_name: name };
+		return { type: "cluster", name, message: { name, type: "STATIC", connect_timeout: "1s", load_assignment } };
+	});
+}
+
 describe("registry to resources", () => {
 	it.each(inputs)("%s", async (input) => {
 		const parsed = parseRegistry(readFileSync(join(folder, "in", input), "utf8"), input);
@@ -62,7 +93,7 @@ describe("registry to resources", () => {
 		golden(`${name}.secrets.yaml`, messages(resources, "secret"));
 		golden(`${name}.scopes.yaml`, messages(resources, "scope"));
 
-		const all = [...translateGateway(testListener, testRoots), ...resources];
+		const all = [...translateGateway(testListener, testRoots), ...resources, ...asClusters(resources)];
 		for (const resource of all) encodeResource(resource);
 		expect(await validate(staticBootstrap(all))).toBeUndefined();
 	});

@@ -2,14 +2,17 @@ import { describe, expect, it } from "vitest";
 import type { Detection, Finding } from "../../../control-plane/detection/finding.ts";
 import { buildServer } from "../../../control-plane/ir/build.ts";
 import type { Address, ServerIR } from "../../../control-plane/ir/model.ts";
+import type { Discovery } from "../../../control-plane/kubernetes/contract.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
+import { noCluster } from "../../support/kubernetes-server.ts";
 
 function build(
 	entry: object,
 	env: Record<string, string> = {},
 	detection: Detection = { state: "detecting" },
 	bridges: readonly Address[] = [{ path: "/run/b.sock" }],
+	discovery: Discovery = noCluster,
 ): ServerIR {
 	const parsed = parseRegistry(JSON.stringify({ s: entry }), "r.json");
 	if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
@@ -22,6 +25,7 @@ function build(
 		},
 		bridges,
 		detection: () => detection,
+		discover: () => discovery,
 	});
 }
 
@@ -134,7 +138,7 @@ describe("buildServer", () => {
 			{ type: "http", endpoint: "https://10.0.0.1/", tls: { caFile: "/no/ca.pem" } },
 			"/no/ca.pem",
 		],
-		["kubernetes", { type: "k8s", chart: "github-server" }, "Kubernetes"],
+		["kubernetes where there is none", { type: "k8s", chart: "github-server" }, "no cluster here"],
 	])("%s makes this server unavailable and says why, without the value", (_name, entry, words) => {
 		const env = {
 			URL: "ftp://value-of-it",

@@ -9,6 +9,7 @@ import { changedNames } from "../../../control-plane/snapshot/overlay.ts";
 import { checkReferences } from "../../../control-plane/snapshot/references.ts";
 import { createSnapshot, resourceTypes } from "../../../control-plane/snapshot/snapshot.ts";
 import type { Resource } from "../../../control-plane/xds/translate.ts";
+import { noCluster } from "../../support/kubernetes-server.ts";
 import { resource } from "../ads/resources.ts";
 import { testListener, testRoots } from "../golden/listener.ts";
 
@@ -18,6 +19,7 @@ function contextWith(env: Record<string, string>): BuildContext {
 		readFile: () => testRoots,
 		bridges: [],
 		detection: () => ({ state: "detecting" as const }),
+		discover: () => noCluster,
 	};
 }
 

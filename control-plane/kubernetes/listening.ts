@@ -1,0 +1,36 @@
+import type { KubernetesServer } from "../registry/model.ts";
+import type { Charts } from "./chart.ts";
+import type { Listening } from "./discovery.ts";
+import { servedPath } from "./values.ts";
+
+/** Where servers listen, by their values. */
+export interface ListeningPlaces {
+	/** The same object for as long as nothing has changed; a problem where the server's chart is faulty. */
+	of(server: KubernetesServer): Listening | { readonly problem: string };
+	/** Charts may say something else now. */
+	forget(): void;
+}
+
+/** Values of hundreds of servers are put together once each, and not for each change of the cluster. */
+export function createListening(charts: Charts): ListeningPlaces {
+	let known = new WeakMap<KubernetesServer, Listening | { readonly problem: string }>();
+	return {
+		of(server) {
+			const before = known.get(server);
+			if (before !== undefined) return before;
+			// Of what is only found nothing is made: it needs no image, and no command for the bridge.
+			const result = charts.values(
+				server.manage ? server : { ...server, values: { image: "unused", ...server.values, transport: "http" } },
+			);
+			const made = result.ok
+				? { port: result.values.port, path: servedPath(result.values, server.id) }
+				: { problem: result.problem };
+			// A chart that is missing may be there the next time.
+			if (result.ok) known.set(server, made);
+			return made;
+		},
+		forget() {
+			known = new WeakMap();
+		},
+	};
+}

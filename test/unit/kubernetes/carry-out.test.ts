@@ -1,0 +1,85 @@
+import { pino } from "pino";
+import { expect, test } from "vitest";
+import { AppliedObjects } from "../../../control-plane/kubernetes/applied.ts";
+import { carryOut } from "../../../control-plane/kubernetes/carry-out.ts";
+import type { OwnedObject } from "../../../control-plane/kubernetes/contract.ts";
+import { kindOf, refOf } from "../../../control-plane/kubernetes/object-ref.ts";
+import { type Action, hashAnnotation } from "../../../control-plane/kubernetes/plan.ts";
+import { ApiFault, type ApiRequest } from "../../../control-plane/kubernetes/request.ts";
+
+const metadata = { name: "docs", namespace: "mcp", uid: "1", annotations: { [hashAnnotation]: "h" } };
+const object = (kind: string) => ({ kind, metadata }) as OwnedObject;
+
+function action(does: "create" | "apply", kind: string): Action {
+	const made = object(kind);
+	const ref = refOf(kindOf(made), made);
+	return does === "create" ? { does, ref, object: made } : { does, ref, object: made, uid: "1", fields: [".data.A"] };
+}
+
+/** Answers as the API server would, with a fault for the paths that have one. */
+async function carried(actions: readonly Action[], faults: Readonly<Record<string, ApiFault>>, applied = fresh()) {
+	const asked: string[] = [];
+	const request: ApiRequest = async (_method, path) => {
+		asked.push(path.split("/").at(-2) ?? "");
+		const fault = faults[asked.at(-1) ?? ""];
+		if (fault !== undefined) throw fault;
+		return object("ConfigMap");
+	};
+	const log = pino({ level: "silent" });
+	const signal = new AbortController().signal;
+	const outcome = await carryOut(actions, { request, gatewayName: "gw", applied, log, signal, server: "docs" });
+	return { ...outcome, asked, reasons: outcome.conditions.map(({ reason }) => reason) };
+}
+
+const fresh = () => new AppliedObjects(() => 0);
+const all = ["ConfigMap", "Service", "Deployment", "PodDisruptionBudget"].map((kind) => action("create", kind));
+
+test.each([
+	[new ApiFault(429, {}, 7000), "throttled", "busy", 7000],
+	[new ApiFault(429, { details: { retryAfterSeconds: 3 } }), "throttled", "busy", 3000],
+	[new ApiFault(503, { message: "etcd" }), "unreachable", "busy", undefined],
+	[new ApiFault(0, { message: "refused" }), "unreachable", "busy", undefined],
+	[new ApiFault(404, { details: { kind: "namespaces", name: "mcp" } }), "namespace_missing", "refused", undefined],
+] as const)("%s is met by every request alike: no further one is sent", async (fault, reason, failure, waitMs) => {
+	const outcome = await carried(all, { configmaps: fault });
+	expect(outcome).toMatchObject({ asked: ["configmaps"], reasons: [reason], failure, waitMs });
+});
+
+test.each([
+	["services is forbidden: exceeded quota: q, requested: a=1", "quota"],
+	[
+		'services is forbidden: User "u" cannot patch resource "services" in API group "" in the namespace "mcp"',
+		"forbidden",
+	],
+	["unable to create new content in namespace mcp because it is being terminated", "namespace_missing"],
+	['admission webhook "w" denied the request: no', "rejected"],
+] as const)("%s: others are still made", async (message, reason) => {
+	const outcome = await carried(all, { services: new ApiFault(403, { message }) });
+	expect(outcome).toMatchObject({ reasons: [reason], failure: "refused" });
+	expect(outcome.asked).toEqual(["configmaps", "services", "deployments", "poddisruptionbudgets"]);
+});
+
+test("without its ConfigMap no Deployment is made", async () => {
+	const outcome = await carried(all, { configmaps: new ApiFault(422, { message: "too long" }) });
+	expect(outcome.asked).toEqual(["configmaps", "services", "poddisruptionbudgets"]);
+	expect(outcome.reasons).toEqual(["rejected"]);
+});
+
+test("a conflict is no condition, and is looked at again", async () => {
+	const outcome = await carried([action("apply", "Service")], { services: new ApiFault(409, { message: "uid" }) });
+	expect(outcome).toMatchObject({ reasons: [], failure: "outdated" });
+});
+
+test("what somebody changes back each time is applied ever more rarely, and told", async () => {
+	let now = 0;
+	const applied = new AppliedObjects(() => now);
+	const apply = [action("apply", "ConfigMap")];
+	for (let count = 0; count < 3; count++) expect((await carried(apply, {}, applied)).asked).toHaveLength(1);
+	const contested = await carried(apply, {}, applied);
+	expect(contested).toMatchObject({ asked: [], reasons: ["contested"], failure: undefined, waitMs: 1000 });
+	now = 1000;
+	expect(await carried(apply, {}, applied)).toMatchObject({ asked: ["configmaps"], reasons: [] });
+	expect(await carried(apply, {}, applied)).toMatchObject({ asked: [], waitMs: 2000 });
+	now += 11 * 60_000;
+	expect(await carried(apply, {}, applied)).toMatchObject({ asked: ["configmaps"], reasons: [] });
+});

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// Plain JavaScript, since any Node must be able to run it: it finds a Node that can run the TypeScript next to it.
+// Plain JavaScript, since any Node must be able to run it: it finds a Node that can run the TypeScript next to it. Names that
+// old ones lack are looked up when they are used: a missing one in an import statement would end them.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { enableCompileCache } from "node:module";
+import * as module from "node:module";
 import { fileURLToPath } from "node:url";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -10,7 +11,7 @@ const main = new URL("./main.ts", import.meta.url);
 
 if (major > 22 ? major > 23 || minor >= 6 : major === 22 && minor >= 18) {
 	// A third of the time to start. Where nothing can be written there, it does nothing.
-	enableCompileCache(fileURLToPath(new URL("../../.cache/node", import.meta.url)));
+	module.enableCompileCache(fileURLToPath(new URL("../../.cache/node", import.meta.url)));
 	const { start } = await import(main.href);
 	await start();
 } else {

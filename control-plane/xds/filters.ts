@@ -4,6 +4,7 @@ import { legacySse } from "./legacy-sse.ts";
 import type { deniedReasons } from "./local-replies.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
 import { mcpNamespace } from "./names.ts";
+import { refusalsName, smallBody } from "./scope.ts";
 
 /**
  * The HTTP filters of ordinary requests, in order: refuse, authenticate, answer preflights (with API keys that is done
@@ -11,7 +12,7 @@ import { mcpNamespace } from "./names.ts";
  */
 export function httpFilters(listener: ListenerIR): Message[] {
 	return [
-		refusals(listener),
+		...refusals(listener),
 		...(listener.apiKeys.length === 0 ? [] : apiKeyFilters),
 		cors,
 		bodyLimit(listener.maxBodyBytes),
@@ -25,7 +26,7 @@ export function httpFilters(listener: ListenerIR): Message[] {
 /** The HTTP filters of WebSocket upgrades: a body limit or parser would wait for a body that never ends. */
 export function upgradeFilters(listener: ListenerIR): Message[] {
 	return [
-		refusals(listener),
+		...refusals(listener),
 		...(listener.apiKeys.length === 0 ? [] : apiKeyFilters),
 		legacySse,
 		stickySessions,
@@ -39,8 +40,8 @@ const dotSegment = String.raw`(?i)[^?#]*${slash}(?:\.|%2e|%c0%ae){1,2}(?:(?:;|%3
 
 const loopbackOrigin = String.raw`https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?`;
 
-function refusals(listener: ListenerIR): Message {
-	const policies: Record<(typeof deniedReasons)[number], Message | undefined> = {
+function refusals(listener: ListenerIR): Message[] {
+	const policies: Record<Exclude<(typeof deniedReasons)[number], "host_denied">, Message> = {
 		bad_path: requestHeader(":path", matches(dotSegment)),
 		// A tunnel: its body never ends, so the body limit would wait for ever. WebSocket over HTTP/2 is no CONNECT by here.
 		bad_request: requestHeader(":method", { string_match: { exact: "CONNECT" } }),
@@ -57,20 +58,29 @@ function refusals(listener: ListenerIR): Message {
 			},
 		},
 		origin_denied: presentButNot("origin", oneOf([loopbackOrigin, ...listener.allowOrigins.map(escapeRegex)], "")),
-		host_denied:
-			listener.allowHosts.length === 0
-				? undefined
-				: presentButNot(":authority", oneOf(listener.allowHosts.map(escapeRegex), String.raw`(?::\d+)?`)),
 	};
-	const rules = Object.entries(policies).flatMap(([name, permission]) =>
-		permission === undefined ? [] : [[name, { permissions: [permission], principals: [{ any: true }] }] as const],
-	);
-	return extension(
-		"envoy.filters.http.rbac",
-		any("envoy.extensions.filters.http.rbac.v3.RBAC", {
-			rules: { action: "DENY", policies: Object.fromEntries(rules) },
-		}),
-	);
+	// Routes switch the filter off by this name for what is plain; not where that may be longer than the limit.
+	const name = listener.maxBodyBytes < smallBody ? rbac : refusalsName;
+	return [extension(name, deny(policies)), ...(listener.allowHosts.length === 0 ? [] : [foreignHosts(listener)])];
+}
+
+const rbac = "envoy.filters.http.rbac";
+
+/** Asked of every request: which names are answered for no route knows. */
+function foreignHosts({ allowHosts }: ListenerIR): Message {
+	const answered = oneOf(allowHosts.map(escapeRegex), String.raw`(?::\d+)?`);
+	return unless(headerMatches(":authority", answered), rbac, deny({ host_denied: { any: true } }));
+}
+
+/** Refuses what meets one of the permissions; its name is in the details of the answer. */
+function deny(permissions: Readonly<Record<string, Message>>): Message {
+	const policies = Object.entries(permissions).map(([name, permission]) => [
+		name,
+		{ permissions: [permission], principals: [{ any: true }] },
+	]);
+	return any("envoy.extensions.filters.http.rbac.v3.RBAC", {
+		rules: { action: "DENY", policies: Object.fromEntries(policies) },
+	});
 }
 
 function matches(regex: string): Message {

@@ -95,13 +95,13 @@ function earlyHeaders(ir: ListenerIR): Message {
 		typedStruct("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", {
 			mutations: [
 				{ remove_on_match: { key_matcher: { prefix: "x-envoy-" } } },
+				...traceMutations(ir.trace),
 				{
 					append: {
 						header: { key: pathHeader, value: "%PATH(NQ:PATH)%" },
 						append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
 					},
 				},
-				...traceMutations(ir.trace),
 			],
 		}),
 	);

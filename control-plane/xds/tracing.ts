@@ -4,25 +4,19 @@ import { tlsSocket } from "./cluster.ts";
 import { any, extension, type Message, typedStruct } from "./message.ts";
 import { exporterName, mcpNamespace, pathHeader } from "./names.ts";
 
-/** Two headers that live only while a `traceparent` is put together. */
-const [left, right] = ["x-mcp-gateway-random-1", "x-mcp-gateway-random-2"] as const;
-
 /**
  * A request without `traceparent` gets one; one that it has is left alone. Envoy formats no random hex, and its tracers
- * cost ten times as much, so the ids are made of the time and of the first eight digits of two UUIDs: 32 and 16 digits,
- * the right 16 of them random (https://www.w3.org/TR/trace-context/#trace-id). Sampled, since the access log has it;
- * an upstream would otherwise take it for a wish not to record.
+ * cost ten times as much, so the ids are made of the time and of the first eight digits of a UUID: 32 and 16 digits,
+ * the right 16 of them random (https://www.w3.org/TR/trace-context/#trace-id). The UUID stands where the path comes
+ * after it: another header would cost more than all the digits. Sampled, since the access log has it; an upstream would
+ * otherwise take it for a wish not to record.
  */
 export function traceMutations(trace: TraceIR): Message[] {
 	if (trace !== "generate") return [];
-	const digits = (header: string) => `%REQ(${header}):8%`;
-	const traceId = `%START_TIME(%s%6f)%${digits(left)}${digits(right)}`;
+	const random = `%REQ(${pathHeader}):8%`.repeat(2);
 	return [
-		set(left, "%UNIQUE_ID%", "OVERWRITE_IF_EXISTS_OR_ADD"),
-		set(right, "%UNIQUE_ID%", "OVERWRITE_IF_EXISTS_OR_ADD"),
-		set("traceparent", `00-${traceId}-${digits(right)}${digits(left)}-01`, "ADD_IF_ABSENT"),
-		{ remove: left },
-		{ remove: right },
+		set(pathHeader, "%UNIQUE_ID%", "OVERWRITE_IF_EXISTS_OR_ADD"),
+		set("traceparent", `00-%START_TIME(%s%6f)%${random}-${random}-01`, "ADD_IF_ABSENT"),
 	];
 }
 

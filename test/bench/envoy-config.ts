@@ -107,7 +107,7 @@ function listenerIR(port: number, accessLog: string): ListenerIR {
 		host: "127.0.0.1",
 		port,
 		allowOrigins: [],
-		allowHosts: [],
+		allowHosts: ["localhost", "127.0.0.1", "[::1]"],
 		maxBodyBytes: 64 * 1024 ** 2,
 		mcpFilter: true,
 		accessLog,

@@ -14,9 +14,9 @@ const path = "/server-0/sdk";
 type Change = (manager: ConnectionManager) => void;
 
 const without =
-	(name: string): Change =>
+	(...names: string[]): Change =>
 	(manager) => {
-		manager.http_filters = manager.http_filters.filter((filter) => filter.name !== `envoy.filters.http.${name}`);
+		manager.http_filters = manager.http_filters.filter(({ name }) => !names.includes(name.split(".").at(-1) ?? ""));
 	};
 
 /** The gateway's filters with one thing taken off each; the difference is what it costs. */
@@ -25,7 +25,7 @@ const variants: Readonly<Record<string, Change>> = {
 	"without access log": (manager) => {
 		manager.access_log = [];
 	},
-	"without rbac": without("rbac"),
+	"without refusals and rbac": without("refusals", "rbac"),
 	"without buffer": without("buffer"),
 	"without json_to_metadata": without("json_to_metadata"),
 	"without early headers": (manager) => {

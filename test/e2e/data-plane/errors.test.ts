@@ -131,8 +131,14 @@ describe("each reason", () => {
 		const origin = await send(gateway.url, "/s", call(5, { origin: "https://evil.example" }));
 		expectGatewayError(origin, "origin_denied", { server: "s", requestId: "r-1" });
 		for (const host of ["evil.example", "gateway.example.evil", "xgateway.example", ""]) {
-			const answer = await sendRaw(gateway.url, `GET /s HTTP/1.1\r\nHost: ${host}\r\nX-Request-Id: r-1\r\n\r\n`);
-			expectGatewayError(answer, "host_denied", { server: "s", requestId: "r-1" });
+			for (const [method, rest] of [
+				["GET", "\r\n"],
+				["POST", "Content-Length: 2\r\n\r\n{}"],
+			]) {
+				const head = `${method} /s HTTP/1.1\r\nHost: ${host}\r\nX-Request-Id: r-1\r\n`;
+				const answer = await sendRaw(gateway.url, head + rest);
+				expectGatewayError(answer, "host_denied", { server: "s", requestId: "r-1" });
+			}
 		}
 		expect(upstream.requests).toEqual([]);
 		for (const host of ["gateway.example", "gateway.example:8443", "GATEWAY.example"]) {

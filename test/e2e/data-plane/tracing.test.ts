@@ -50,7 +50,7 @@ describe("without an exporter", () => {
 
 		const seen = new Set<string>();
 		for (let n = 0; n < 50; n++) {
-			const headers = await headersAfter(to, { "x-request-id": `made-${n}`, "x-mcp-gateway-random-1": "forged" });
+			const headers = await headersAfter(to, { "x-request-id": `made-${n}`, "x-mcp-gateway-path": "forged" });
 			const [whole, traceId = "", spanId = "", sampled] = shape.exec(String(headers["traceparent"])) ?? [];
 			expect([whole, sampled]).toEqual([headers["traceparent"], "1"]);
 			expect(Object.keys(headers).filter((name) => name.startsWith("x-mcp-gateway"))).toEqual([]);

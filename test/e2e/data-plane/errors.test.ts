@@ -121,7 +121,7 @@ describe("each reason", () => {
 				id: 4,
 				server: "kube",
 				requestId: "r-1",
-				detail: expect.stringContaining("Kubernetes"),
+				detail: expect.stringContaining("no cluster: "),
 			});
 		}
 	});

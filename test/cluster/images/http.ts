@@ -28,7 +28,7 @@ const sessions = new Map<string, Session>();
 const identity = JSON.stringify({ pod: process.env["HOSTNAME"] ?? "", pid: process.pid });
 let ending = false;
 
-const toolNames = ["whoami", "echo", "slow", "add_note", "notes", "bytes", "crash"];
+const toolNames = ["whoami", "echo", "slow", "add_note", "notes", "bytes", "crash", "kill"];
 const tools = toolNames.map((name) => ({ name, description: name, inputSchema: { type: "object" } }));
 
 async function run(params: Message["params"], session: Session | undefined): Promise<string | undefined> {
@@ -50,6 +50,10 @@ async function run(params: Message["params"], session: Session | undefined): Pro
 		case "crash":
 			console.error("told to crash");
 			return process.exit(3);
+		case "kill":
+			// The first process of a container is immune; another one has to be that.
+			process.kill(process.pid, "SIGKILL");
+			return "";
 		default:
 			return undefined;
 	}

@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage, request as requestHttp, type ServerResponse } from "node:http";
 import { Agent, type AgentOptions, type RequestOptions, request as requestHttps } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { kubeConfig } from "../cluster/support/kube.ts";
-import { freePort } from "../support/gateway.ts";
 
 /** A request as it went to the API server. */
 export interface Asked {
@@ -12,34 +11,28 @@ export interface Asked {
 	readonly watch: boolean;
 }
 
-/** Plain HTTP in front of the API server, which can be taken away and counts what goes through. */
+/** Plain HTTP in front of the API server, which keeps what it was asked. */
 export interface ApiProxy {
-	/** `http://127.0.0.1:<port>`. */
-	readonly url: string;
+	readonly kubeconfig: string;
 	readonly asked: readonly Asked[];
-	/** All connections break, and new ones are refused. */
-	stop(): Promise<void>;
-	/** The API server is back, at the same address. */
-	start(): Promise<void>;
 	close(): Promise<void>;
 }
 
 export async function startApiProxy(): Promise<ApiProxy> {
 	const server = kubeConfig.getCurrentCluster()?.server ?? "";
-	const send = server.startsWith("http:") ? requestHttp : requestHttps;
 	const own: RequestOptions = {};
 	await kubeConfig.applyToHTTPSOptions(own);
+	const tls = server.startsWith("https:");
 	// Without an agent of its own each request would make a TLS connection.
 	const agent = new Agent({ keepAlive: true, ...tlsOf(own) });
 	const asked: Asked[] = [];
-	const sockets = new Set<Socket>();
 
 	const pass = (incoming: IncomingMessage, response: ServerResponse) => {
 		const { method = "", url = "" } = incoming;
 		asked.push({ method, url, watch: /[?&]watch=(?:true|1)/.test(url) });
 		const { host: _, ...headers } = incoming.headers;
-		const options = { ...(send === requestHttps && { agent }), method, headers: { ...headers, ...own.headers } };
-		const onward = send(server + url, options, (answer) => {
+		const options = { ...(tls && { agent }), method, headers: { ...headers, ...own.headers } };
+		const onward = (tls ? requestHttps : requestHttp)(server + url, options as RequestOptions, (answer) => {
 			response.writeHead(answer.statusCode ?? 502, answer.headers);
 			response.flushHeaders();
 			answer.pipe(response);
@@ -50,26 +43,20 @@ export async function startApiProxy(): Promise<ApiProxy> {
 		incoming.pipe(onward);
 	};
 	const proxy = createServer({ requestTimeout: 0 }, pass);
-	proxy.on("connection", (socket: Socket) => {
-		sockets.add(socket);
-		socket.on("close", () => sockets.delete(socket));
-	});
-	const listen = (port: number) => new Promise<void>((resolve) => proxy.listen(port, "127.0.0.1", resolve));
-	const stop = () => {
-		const closed = new Promise<void>((resolve) => proxy.close(() => resolve()));
-		for (const socket of sockets) socket.destroy();
-		return closed;
-	};
-	await listen(await freePort());
+	await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
 	const { port } = proxy.address() as AddressInfo;
+	const config = JSON.parse(kubeConfig.exportConfig()) as { clusters: { cluster: Record<string, unknown> }[] };
+	for (const one of config.clusters) {
+		one.cluster = { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true };
+	}
 	return {
-		url: `http://127.0.0.1:${port}`,
+		kubeconfig: JSON.stringify(config),
 		asked,
-		stop,
-		start: () => listen(port),
-		async close() {
-			if (proxy.listening) await stop();
+		close() {
+			const closed = new Promise<void>((resolve) => proxy.close(() => resolve()));
+			proxy.closeAllConnections();
 			agent.destroy();
+			return closed;
 		},
 	};
 }

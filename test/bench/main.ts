@@ -8,6 +8,7 @@ import { envoyBinary } from "../support/envoy.ts";
 import { changes } from "./changes.ts";
 import { chaos } from "./chaos.ts";
 import { filters } from "./filters.ts";
+import { kubernetes } from "./kubernetes.ts";
 import { latency } from "./latency.ts";
 import { reload, reloadTwo } from "./reload.ts";
 import { type BenchOptions, type Section, sectionText } from "./report.ts";
@@ -31,6 +32,7 @@ const usual = {
 	chaos,
 	stdio,
 	"stdio-memory": stdioMemory,
+	kubernetes,
 };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 

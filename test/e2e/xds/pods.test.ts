@@ -94,7 +94,7 @@ test("a draining pod keeps its sessions and what is under way, and gets no new o
 	expect([leaving.length, staying.length]).toEqual([2, 2]);
 	const [first] = leaving as [(typeof leaving)[0]];
 	let progress = 0;
-	const underWay = first.client.callTool({ name: "slow", arguments: { ms: 2000 } }, undefined, {
+	const underWay = first.client.callTool({ name: "slow", arguments: { ms: 10_000 } }, undefined, {
 		onprogress: () => void progress++,
 	});
 	await eventually("the stream is open", () => progress > 0);

@@ -141,6 +141,7 @@ describe("resumed streams", () => {
 		const { post } = await open(bridge);
 		await post(1, "say-later", { ms: 100, n: 400 });
 		const dropped = () => bridge.lines.filter(({ message }) => message.includes("dropped"));
+		await until(() => bridge.lines.some(({ message }) => message === "all is said"), "all to be said");
 		await until(() => dropped().length > 0, "the warning");
 		const next = await post(2, "line");
 		await next.next();

@@ -34,10 +34,15 @@ test("session: each session has a process of its own, and its end is the process
 	expect(slots.waiting).toBe(0);
 });
 
-test("who waits gets the next process, and a 503 when it takes too long", async () => {
+test("who waits too long for a process gets a 503", async () => {
 	const { pool } = poolOf(stdio("a", "pool", [], { pool: { mode: "session", max: 1, queueTimeoutMs: 200 } }));
-	const one = seatOf((await open(pool)).opened);
+	seatOf((await open(pool)).opened);
 	expect((await open(pool)).opened).toMatchObject({ ok: false, reason: "pool_busy" });
+});
+
+test("who waits gets the next process", async () => {
+	const { pool } = poolOf(stdio("a", "pool", [], { pool: { mode: "session", max: 1, queueTimeoutMs: 60_000 } }));
+	const one = seatOf((await open(pool)).opened);
 	const waiting = open(pool);
 	await until(() => pool.status().waiting === 1, "one to wait");
 	one.leave();

@@ -57,7 +57,7 @@ describe("processes of the bridge", () => {
 	it("gives up on a process that does not answer initialize", async () => {
 		const pidFile = join(await folder(), "pids");
 		const { post, bridge } = await bridgeWith([
-			stdio("s", "raw", ["mute", pidFile], { pool: { startTimeoutMs: 700 } }),
+			stdio("s", "raw", ["mute", pidFile], { pool: { startTimeoutMs: 5000 } }),
 		]);
 		expect(await post("/s", initialize)).toMatchObject({
 			status: 504,

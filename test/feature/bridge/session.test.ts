@@ -93,10 +93,10 @@ describe("sessions of the bridge", () => {
 	});
 
 	it("ends idle sessions, also while a GET stream is open, but not during a call", async () => {
-		const { client, bridge } = await bridgeWith([stdio("s", "server", [], { pool: { idleTimeoutMs: 400 } })]);
+		const { client, bridge } = await bridgeWith([stdio("s", "server", [], { pool: { idleTimeoutMs: 1500 } })]);
 		const { call } = await client("s");
 		const pid = Number(await call("pid"));
-		expect(await call("sleep", { ms: 1000 })).toBe("slept 1000");
+		expect(await call("sleep", { ms: 2500 })).toBe("slept 2500");
 		await until(async () => !(await alive(pid)), "the idle process is gone");
 		expect(bridge.status().servers["s"]).toMatchObject({ sessions: 0, deaths: 0 });
 	});

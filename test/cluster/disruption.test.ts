@@ -69,7 +69,7 @@ async function underLoad(id: string, disrupt: () => Promise<void>): Promise<read
 	console.log(`${id}: ${sent} stateless, ${failures.length} failed, longest gap ${Math.round(longestGapMs)} ms`);
 	console.log(`${id}: ${losses.length} sessions lost, gone on after ${took.join(" ")} ms`);
 	expect(failures).toEqual([]);
-	expect(sent).toBeGreaterThan(500);
+	expect(sent).toBeGreaterThan(100);
 	expect(sessions.flatMap((session) => session.failures)).toEqual([]);
 	const left = new Set((await podsOf(id)).filter(isReady).map(nameOf));
 	for (const session of sessions) {

@@ -5,6 +5,7 @@ import { bridge } from "./bridge.ts";
 import { call } from "./call.ts";
 import { cleanup } from "./cleanup.ts";
 import { controlPlane } from "./control-plane.ts";
+import { credentials } from "./credentials.ts";
 import { keysHash, keysNew } from "./keys.ts";
 import { probe } from "./probe.ts";
 import { schema } from "./schema.ts";
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
 	controlPlane,
 	bridge,
 	bootstrapCommand,
+	credentials,
 	cleanup,
 	schema,
 ];

@@ -6,11 +6,12 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { ENVOY_VERSION } from "../../envoy/version.ts";
 import { bundle } from "../../stdio-bridge/image/bundle.ts";
 import { ROOT } from "../support/process.ts";
-import { findBuilder } from "./support/builder.ts";
+import { type BuildOptions, findBuilder } from "./support/builder.ts";
 
-const names = ["bridge", "http", "python", "bare"] as const;
+const names = ["gateway", "envoy", "bridge", "http", "python", "bare"] as const;
 
 export type ImageName = (typeof names)[number];
 
@@ -27,17 +28,22 @@ const cache = join(ROOT, ".cache/images");
 const keptMs = 6 * 3600 * 1000;
 const folder = join(ROOT, "test/cluster/images");
 const bridgeSources = [".dockerignore", "package-lock.json", "package.json", "control-plane", "envoy", "stdio-bridge"];
+const gatewaySources = [...bridgeSources, "charts", "docs/examples"];
+/** Not built but taken as it is, since it is what users run. */
+const envoyImage = `docker.io/envoyproxy/envoy:v${ENVOY_VERSION}`;
 const serverSources = ["test/cluster/images", "stdio-bridge/image/bundle.ts", "package-lock.json"];
 
 /** All images, those that are missing built; `say` hears what is being done. */
 export async function buildImages(say: (line: string) => void): Promise<Images> {
 	await mkdir(cache, { recursive: true });
-	const [bridge, servers] = [await hashOf(bridgeSources), await hashOf(serverSources)];
+	const tags = { gateway: await hashOf(gatewaySources), bridge: await hashOf(bridgeSources), envoy: ENVOY_VERSION };
+	const servers = await hashOf(serverSources);
 	const image = (name: ImageName): Image => {
-		const tag = name === "bridge" ? bridge : servers;
-		return { reference: `localhost/mcp-test-${name}:${tag}`, tar: join(cache, `${name}-${tag}.tar`) };
+		const tag = name === "gateway" || name === "bridge" || name === "envoy" ? tags[name] : servers;
+		const reference = name === "envoy" ? envoyImage : `localhost/mcp-test-${name}:${tag}`;
+		return { reference, tar: join(cache, `${name}-${tag}.tar`) };
 	};
-	const images: Images = { bridge: image("bridge"), http: image("http"), python: image("python"), bare: image("bare") };
+	const images = Object.fromEntries(names.map((name) => [name, image(name)])) as Record<ImageName, Image>;
 	for (const name of names) if (!existsSync(images[name].tar)) await build(name, images[name], say);
 	return images;
 }
@@ -46,10 +52,12 @@ async function build(name: ImageName, { reference, tar }: Image, say: (line: str
 	const begun = performance.now();
 	const builder = await findBuilder();
 	say(`Building ${reference} with ${builder.name} ...`);
-	const context = name === "bridge" ? ROOT : await serverContext();
-	const file = name === "bridge" ? join(ROOT, "stdio-bridge/Dockerfile") : join(context, "Dockerfile");
-	await builder.build({ context, file, reference, ...(name !== "bridge" && { target: name }) });
-	if (name !== "bridge") await rm(context, { recursive: true });
+	if (name === "envoy") await builder.fetch(reference);
+	else {
+		const options = await buildOf(name, reference);
+		await builder.build(options);
+		if (options.context !== ROOT) await rm(options.context, { recursive: true });
+	}
 	const partial = `${tar}.${process.pid}`;
 	await rm(partial, { force: true });
 	await builder.save(reference, partial);
@@ -60,6 +68,13 @@ async function build(name: ImageName, { reference, tar }: Image, say: (line: str
 	}
 	await rename(partial, tar);
 	say(`Built ${reference} in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+}
+
+async function buildOf(name: Exclude<ImageName, "envoy">, reference: string): Promise<BuildOptions> {
+	if (name === "gateway") return { context: ROOT, file: join(ROOT, "control-plane/Dockerfile"), reference };
+	if (name === "bridge") return { context: ROOT, file: join(ROOT, "stdio-bridge/Dockerfile"), reference };
+	const context = await serverContext();
+	return { context, file: join(context, "Dockerfile"), reference, target: name };
 }
 
 async function serverContext(): Promise<string> {

@@ -16,6 +16,8 @@ export interface Builder {
 	readonly name: "docker" | "buildah";
 	/** @throws Error with all that the builder said. */
 	build(options: BuildOptions): Promise<void>;
+	/** Gets an image of somebody else, where it is not here already. */
+	fetch(reference: string): Promise<void>;
 	/** Writes an image as a docker-archive, which clusters load. */
 	save(reference: string, tar: string): Promise<void>;
 }
@@ -32,6 +34,7 @@ export async function findBuilder(): Promise<Builder> {
 		return {
 			name: "docker",
 			build: (options) => tool("docker", ["build", ...buildArgs(options)]),
+			fetch: (reference) => tool("docker", ["pull", "-q", reference]),
 			save: (reference, tar) => tool("docker", ["save", "-o", tar, reference]),
 		};
 	}
@@ -41,6 +44,11 @@ export async function findBuilder(): Promise<Builder> {
 		return {
 			name: "buildah",
 			build: (options) => tool("buildah", ["bud", "--layers", ...buildArgs(options)], env),
+			fetch: async (reference) => {
+				if (!(await works("buildah", ["inspect", "--type", "image", reference]))) {
+					await tool("buildah", ["pull", "-q", reference], env);
+				}
+			},
 			save: (reference, tar) => tool("buildah", ["push", "-q", reference, `docker-archive:${tar}:${reference}`], env),
 		};
 	}

@@ -19,11 +19,6 @@ export default async function setup(project: TestProject): Promise<void> {
 	await envoyBinary();
 	const images = await buildImages(say);
 	await loadImages(Object.values(images), nodes, say);
-	const reference = (name: ImageName) => images[name].reference;
-	project.provide("images", {
-		bridge: reference("bridge"),
-		http: reference("http"),
-		python: reference("python"),
-		bare: reference("bare"),
-	});
+	const references = Object.entries(images).map(([name, { reference }]) => [name, reference]);
+	project.provide("images", Object.fromEntries(references));
 }

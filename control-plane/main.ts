@@ -105,7 +105,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 			if (built !== undefined) findings ??= setTimeout(build, Math.max(10, 4 * buildMs));
 		},
 	});
-	const charts = createCharts(options.kubernetes.charts);
+	const charts = createCharts(options.kubernetes.charts, options.kubernetes.bridgeImage);
 	const listening = createListening(charts);
 	const kubernetes = createKubernetes({
 		options: options.kubernetes,

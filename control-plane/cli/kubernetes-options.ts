@@ -10,6 +10,7 @@ export interface KubernetesArgs {
 	readonly kubeNamespaces?: string | undefined;
 	readonly gatewayName: string;
 	readonly charts?: string | undefined;
+	readonly bridgeImage?: string | undefined;
 }
 
 const namespaceName = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -42,17 +43,19 @@ export function checkKubernetes(args: KubernetesArgs): KubernetesOptions {
 		namespaces,
 		gatewayName: args.gatewayName,
 		charts: resolve(args.charts ?? join(root, "charts")),
+		...(args.bridgeImage === undefined ? {} : { bridgeImage: args.bridgeImage }),
 	};
 }
 
 /** The same as arguments for a child. */
 export function kubernetesArgs(options: KubernetesOptions): string[] {
-	const { kubeconfig, context, namespaces, gatewayName, charts } = options;
+	const { kubeconfig, context, namespaces, gatewayName, charts, bridgeImage } = options;
 	return [
 		...(kubeconfig === undefined ? [] : ["--kubeconfig", kubeconfig]),
 		...(context === undefined ? [] : ["--kube-context", context]),
 		...(namespaces.length === 0 ? [] : ["--kube-namespaces", namespaces.join(",")]),
 		...["--gateway-name", gatewayName],
 		...["--charts", charts],
+		...(bridgeImage === undefined ? [] : ["--bridge-image", bridgeImage]),
 	];
 }

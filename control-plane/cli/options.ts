@@ -62,6 +62,11 @@ export const kubernetesOptions = {
 		requiresArg: true,
 		describe: "Folder with the charts that entries name [default: charts/ of the gateway]",
 	},
+	"bridge-image": {
+		type: "string",
+		requiresArg: true,
+		describe: "Image of the bridge for stdio servers on Kubernetes, where entry and chart name none",
+	},
 } as const satisfies Record<string, Options>;
 
 /** How the gateway is reached and what it lets in: options of `up` and of `control-plane`. */

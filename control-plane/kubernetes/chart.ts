@@ -55,12 +55,15 @@ export function parseChart(text: string, file: string, name: string): ChartResul
 
 /** Reads charts when they are asked for; a file that has not changed is read once. */
 export interface Charts {
-	/** All values of a server. `bridgeImage` stands in place of that of `mcp-server`; a chart may have another. */
-	values(server: KubernetesServer, bridgeImage?: string): ValuesResult;
+	/** All values of a server. */
+	values(server: KubernetesServer): ValuesResult;
 }
 
-/** Charts in a folder; `mcp-server` is the gateway's own where the folder has none. */
-export function createCharts(folder: string = ownCharts): Charts {
+/**
+ * Charts in a folder; `mcp-server` is the gateway's own where the folder has none. `bridgeImage` stands in place of that
+ * of `mcp-server`; another chart may have its own.
+ */
+export function createCharts(folder: string = ownCharts, bridgeImage?: string): Charts {
 	const read = new Map<string, { readonly stamp: string; readonly result: ChartResult }>();
 
 	function chartAt(file: string, name: string): ChartResult | undefined {
@@ -93,7 +96,7 @@ export function createCharts(folder: string = ownCharts): Charts {
 	}
 
 	return {
-		values(server, bridgeImage) {
+		values(server) {
 			const base = chart(BASE_CHART);
 			if (!base.ok) return base;
 			const own = server.chart === undefined || server.chart === BASE_CHART ? undefined : chart(server.chart);

@@ -18,6 +18,8 @@ export interface KubernetesOptions extends Omit<ConnectionOptions, "env"> {
 	readonly gatewayName: string;
 	/** Folder with the charts that entries name. */
 	readonly charts: string;
+	/** Of stdio servers; left out: that of the chart `mcp-server`. */
+	readonly bridgeImage?: string;
 }
 
 export interface KubernetesParts {

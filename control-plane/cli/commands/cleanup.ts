@@ -16,7 +16,7 @@ import { failure } from "../errors.ts";
 import { checkKubernetes } from "../kubernetes-options.ts";
 import { kubernetesOptions } from "../options.ts";
 
-const { charts: _, ...clusterOptions } = kubernetesOptions;
+const { charts: _, "bridge-image": __, ...clusterOptions } = kubernetesOptions;
 
 export const cleanup = command({
 	usage: "cleanup",

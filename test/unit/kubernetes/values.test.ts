@@ -9,7 +9,7 @@ const entry = (values: KubernetesServer["values"], chart?: string) =>
 	kubernetesServer("a", { values, ...(chart !== undefined && { chart }) });
 
 function valuesOf(server: KubernetesServer, bridgeImage?: string): ServerValues {
-	const result = charts.values(server, bridgeImage);
+	const result = createCharts(undefined, bridgeImage).values(server);
 	if (!result.ok) throw new Error(result.problem);
 	return result.values;
 }

@@ -28,7 +28,7 @@ const cache = join(ROOT, ".cache/images");
 const keptMs = 6 * 3600 * 1000;
 const folder = join(ROOT, "test/cluster/images");
 const bridgeSources = [".dockerignore", "package-lock.json", "package.json", "control-plane", "envoy", "stdio-bridge"];
-const gatewaySources = [...bridgeSources, "charts", "docs/examples"];
+const gatewaySources = [...bridgeSources, "charts/mcp-server", "charts/github-server", "docs/examples"];
 /** Not built but taken as it is, since it is what users run. */
 const envoyImage = `docker.io/envoyproxy/envoy:v${ENVOY_VERSION}`;
 const serverSources = ["test/cluster/images", "stdio-bridge/image/bundle.ts", "package-lock.json"];

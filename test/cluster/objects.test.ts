@@ -1,21 +1,10 @@
-import { execFile } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { goldenInputs, goldenList } from "../support/kubernetes-golden.ts";
+import { kubectl } from "./support/kubectl.ts";
 
 /** The API server takes every golden object as it is, in a namespace that refuses what `restricted` does not allow. */
 
 const namespace = `golden-${process.pid}`;
-
-/** Runs kubectl with this on its stdin; returns all that it prints, warnings included. @throws where it fails. */
-function kubectl(args: readonly string[], input = ""): Promise<string> {
-	return new Promise((resolve, reject) => {
-		const child = execFile("kubectl", [...args], { maxBuffer: 16 * 1024 ** 2 }, (error, stdout, stderr) => {
-			if (error === null) resolve(stdout + stderr);
-			else reject(error);
-		});
-		child.stdin?.end(input);
-	});
-}
 
 beforeAll(async () => {
 	await kubectl(["create", "namespace", namespace]);

@@ -15,6 +15,9 @@ export async function helm(...args: readonly string[]): Promise<string> {
 	return stdout;
 }
 
+/** A Helm that is built without a version of its own takes one that charts refuse. */
+const KUBE_VERSION = "1.35.0";
+
 /** Characters that YAML, as which Helm reads JSON, takes as escapes only. */
 const UNPRINTABLE = /[\u2028\u2029\ufeff]/g;
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
@@ -30,7 +33,8 @@ export async function rendered(
 	try {
 		const file = join(folder, "values.json");
 		await writeFile(file, JSON.stringify(values).replace(UNPRINTABLE, escaped));
-		const text = await helm("template", release, join(ownCharts, chart), "--namespace", namespace, "--values", file);
+		const where = ["--namespace", namespace, "--kube-version", KUBE_VERSION];
+		const text = await helm("template", release, join(ownCharts, chart), ...where, "--values", file);
 		return parseAllDocuments(text).map((document) => document.toJS());
 	} finally {
 		await rm(folder, { recursive: true });

@@ -10,6 +10,6 @@ ask() {
 }
 ask POST /healthcheck/fail >/dev/null
 while ((SECONDS < $1)); do
-	if ((SECONDS >= 5)) && [[ $(ask GET '/stats?filter=^http.mcp.downstream_rq_active$') =~ active:\ 0 ]]; then break; fi
+	if ((SECONDS >= 5)) && ! [[ $(ask GET '/stats?filter=^http.mcp.downstream_rq_active$') =~ active:\ [1-9] ]]; then break; fi
 	sleep 1
 done

@@ -69,7 +69,7 @@ async function result({ method, params }: Message, session: Session | undefined)
 		case "ping":
 			return {};
 		case "tools/list":
-			return { tools };
+			return { tools, ttlMs: 0, cacheScope: "private" };
 		case "tools/call": {
 			const text = await run(params, session);
 			return text === undefined ? undefined : { content: [{ type: "text", text }] };

@@ -89,7 +89,7 @@ def answer(message):
     elif method == "ping":
         result = {}
     elif method == "tools/list":
-        result = {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS]}
+        result = {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS], "ttlMs": 0, "cacheScope": "private"}
     elif method == "tools/call":
         text = run(params.get("name"), params.get("arguments") or {})
         if text is not None:

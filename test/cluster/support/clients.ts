@@ -14,9 +14,9 @@ export interface McpClient {
 }
 
 /** SDK v1: a session of the revisions up to 2025-11-25. */
-export async function legacyClient(url: string): Promise<McpClient> {
+export async function legacyClient(url: string, fetch?: typeof globalThis.fetch): Promise<McpClient> {
 	const client = new Client({ name: "cluster-test", version: "1" });
-	const transport = new StreamableHTTPClientTransport(new URL(url));
+	const transport = new StreamableHTTPClientTransport(new URL(url), fetch === undefined ? {} : { fetch });
 	await client.connect(transport as Transport);
 	return {
 		call: async (name, args = {}) => textOf(await client.callTool({ name, arguments: args })),
@@ -32,9 +32,9 @@ export async function legacyClient(url: string): Promise<McpClient> {
 }
 
 /** SDK v2, which finds 2026-07-28 by itself and then has no session. */
-export async function modernClient(url: string): Promise<McpClient> {
+export async function modernClient(url: string, fetch?: typeof globalThis.fetch): Promise<McpClient> {
 	const client = new ModernClient({ name: "cluster-test", version: "1" }, { versionNegotiation: { mode: "auto" } });
-	await client.connect(new ModernTransport(new URL(url)));
+	await client.connect(new ModernTransport(new URL(url), fetch === undefined ? {} : { fetch }));
 	return {
 		call: async (name, args = {}) => textOf(await client.callTool({ name, arguments: args })),
 		sessionId: undefined,

@@ -1,4 +1,5 @@
-import { Agent, request } from "node:http";
+import http from "node:http";
+import https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface LoadOptions {
@@ -13,6 +14,10 @@ export interface LoadOptions {
 	/** The tool, which must answer as `whoami` does. Default `whoami`. */
 	readonly tool?: string;
 	readonly arguments?: Readonly<Record<string, unknown>>;
+	/** For an https URL: whom to trust. */
+	readonly tls?: https.AgentOptions;
+	/** Further headers, as that of an API key. */
+	readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A request that was not answered with 200 and a result. */
@@ -48,7 +53,8 @@ export interface Load {
 /** Stateless requests of 2026-07-28, as fast as they are answered. */
 export function startLoad(options: LoadOptions): Load {
 	const { url, clients = 4, requests = Number.POSITIVE_INFINITY, pauseMs = 0, tool = "whoami" } = options;
-	const agent = new Agent({ keepAlive: true, maxSockets: clients });
+	const sockets = { keepAlive: true, maxSockets: clients };
+	const agent = options.tls === undefined ? new http.Agent(sockets) : new https.Agent({ ...sockets, ...options.tls });
 	const begun = performance.now();
 	const statuses = new Map<number, number>();
 	const pods = new Map<string, number>();
@@ -58,7 +64,7 @@ export function startLoad(options: LoadOptions): Load {
 	const one = async () => {
 		const at = performance.now();
 		const body = callOf(tool, options.arguments ?? {}, ++sent);
-		const { status, text } = await post(url, agent, tool, body);
+		const { status, text } = await post(url, agent, tool, body, options.headers);
 		const now = performance.now();
 		count(statuses, status);
 		const pod = status === 200 ? podIn(text) : undefined;
@@ -114,8 +120,15 @@ function callOf(name: string, args: object, id: number): string {
 }
 
 /** Status 0 with the error as text where no whole answer came. */
-function post(url: string, agent: Agent, tool: string, body: string): Promise<{ status: number; text: string }> {
+function post(
+	url: string,
+	agent: http.Agent,
+	tool: string,
+	body: string,
+	further: Readonly<Record<string, string>> = {},
+): Promise<{ status: number; text: string }> {
 	const headers = {
+		...further,
 		"content-type": "application/json",
 		"content-length": Buffer.byteLength(body),
 		accept: "application/json, text/event-stream",
@@ -125,14 +138,18 @@ function post(url: string, agent: Agent, tool: string, body: string): Promise<{ 
 	};
 	return new Promise((resolve) => {
 		const failed = (error: Error) => resolve({ status: 0, text: error.message });
-		const sent = request(url, { method: "POST", agent, headers }, (response) => {
-			let text = "";
-			response.setEncoding("utf8").on("data", (part: string) => {
-				text += part;
-			});
-			response.on("error", failed);
-			response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-		});
+		const sent = (agent instanceof https.Agent ? https : http).request(
+			url,
+			{ method: "POST", agent, headers },
+			(response) => {
+				let text = "";
+				response.setEncoding("utf8").on("data", (part: string) => {
+					text += part;
+				});
+				response.on("error", failed);
+				response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+			},
+		);
 		sent.on("error", failed);
 		sent.end(body);
 	});

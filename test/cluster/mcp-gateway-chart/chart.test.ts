@@ -1,0 +1,106 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { Ajv } from "ajv";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { ownCharts } from "../../../control-plane/kubernetes/chart.ts";
+import { helm, rendered } from "../../support/helm.ts";
+import { kubectl } from "../support/kubectl.ts";
+import { customKinds } from "./custom-kinds.ts";
+
+/**
+ * Values in, manifests out, file by file: `UPDATE_GOLDEN=1` writes the files anew and deletes the stale ones. The API server
+ * takes each of them, in a namespace that refuses what `restricted` does not allow.
+ */
+
+const chart = "mcp-gateway";
+const inputs = readdirSync(join(import.meta.dirname, "in")).sort();
+const out = join(import.meta.dirname, "out");
+const update = process.env["UPDATE_GOLDEN"] === "1";
+const namespace = `p-chart-golden-${process.pid}`;
+
+const valuesOf = (input: string): object => parse(readFileSync(join(import.meta.dirname, "in", input), "utf8"));
+const objectsOf = async (values: object) =>
+	(await rendered("gw", chart, "gateway", values)) as readonly KubernetesObject[];
+
+beforeAll(async () => {
+	await kubectl(["create", "namespace", namespace]);
+	const levels = ["enforce", "warn"].map((mode) => `pod-security.kubernetes.io/${mode}=restricted`);
+	await kubectl(["label", "namespace", namespace, ...levels]);
+});
+
+afterAll(async () => {
+	await kubectl(["delete", "namespace", namespace, "--wait=false"]);
+});
+
+test("has nothing that Helm would warn of", async () => {
+	expect(await helm("lint", "--strict", "--kube-version", "1.35.0", join(ownCharts, chart))).toContain(
+		"0 chart(s) failed",
+	);
+});
+
+describe.each(inputs)("%s", (input) => {
+	test("renders the golden manifests", async () => {
+		const objects = await objectsOf(valuesOf(input));
+		const text = objects.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false })).join("---\n");
+		if (update) {
+			mkdirSync(out, { recursive: true });
+			writeFileSync(join(out, input), text);
+		}
+		expect(readFileSync(join(out, input), "utf8"), "look, then run it with UPDATE_GOLDEN=1").toBe(text);
+	});
+
+	test("makes what the API server takes as it is, without a warning", async () => {
+		const objects = await objectsOf(valuesOf(input));
+		const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: true });
+		for (const object of objects) {
+			const schema = customKinds[object.kind ?? ""];
+			if (schema === undefined) continue;
+			const valid = ajv.validate(schema, object);
+			expect(ajv.errors ?? [], object.kind).toEqual([]);
+			expect(valid).toBe(true);
+		}
+		const known = objects.filter(({ kind = "" }) => customKinds[kind] === undefined);
+		// There are no namespaces of these names here.
+		const items = known.map(({ metadata, ...rest }) => ({
+			...rest,
+			metadata: { ...metadata, ...(metadata?.namespace !== undefined && { namespace }) },
+		}));
+		const told = await kubectl(
+			["apply", "--dry-run=server", "--validate=strict", "-f", "-"],
+			JSON.stringify({ apiVersion: "v1", kind: "List", items }),
+		);
+		const lines = told.trim().split("\n");
+		expect(lines.filter((line) => !line.endsWith("created (server dry run)"))).toEqual([]);
+		expect(lines).toHaveLength(items.length);
+	});
+});
+
+test("no golden file is stale", () => {
+	const stale = (existsSync(out) ? readdirSync(out) : []).filter((file) => !inputs.includes(file));
+	if (update) for (const file of stale) rmSync(join(out, file));
+	else expect(stale, "golden files that no input makes; run it with UPDATE_GOLDEN=1").toEqual([]);
+});
+
+describe("refuses", () => {
+	const keys = { apiKeys: { secretName: "keys" } };
+	test.each<[string, object, string]>([
+		["to be open to the outside by its Service", { service: { type: "LoadBalancer" } }, "open to everyone outside"],
+		["the same by an Ingress", { ingress: { enabled: true, hosts: ["a.example"] } }, "open to everyone outside"],
+		["the same by a route", { httpRoute: { enabled: true, parentRefs: [{ name: "a" }] } }, "open to everyone outside"],
+		["to let nobody in", { auth: { anonymous: "never" } }, "auth.apiKeys.secretName"],
+		["an Ingress without a host", { auth: keys, ingress: { enabled: true } }, "ingress.hosts is empty"],
+		["a route to nowhere", { auth: keys, httpRoute: { enabled: true } }, "httpRoute.parentRefs is empty"],
+		["certificates of clients without HTTPS", { tls: { clientCa: { secretName: "ca" } } }, "needs tls.secretName"],
+		["* beside a namespace", { kubernetes: { namespaces: ["*", "a"] } }, "stands alone"],
+		["a value that it does not know", { envoy: { replica: 3 } }, "replica"],
+		["a value of another type", { controlPlane: { replicas: "two" } }, "replicas"],
+	])("%s", async (_, values, words) => {
+		await expect(objectsOf(values)).rejects.toThrow(words);
+	});
+
+	test("a release whose name does not do", async () => {
+		await expect(rendered("gw.1", chart, "gateway", {})).rejects.toThrow("does not do");
+	});
+});

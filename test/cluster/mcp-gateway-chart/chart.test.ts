@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { KubernetesObject } from "@kubernetes/client-node";
+import type { KubernetesObject, V1ConfigMap } from "@kubernetes/client-node";
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { ownCharts } from "../../../control-plane/kubernetes/chart.ts";
+import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 import { helm, rendered } from "../../support/helm.ts";
 import { kubectl } from "../support/kubectl.ts";
 import { customKinds } from "./custom-kinds.ts";
@@ -49,6 +50,13 @@ describe.each(inputs)("%s", (input) => {
 			writeFileSync(join(out, input), text);
 		}
 		expect(readFileSync(join(out, input), "utf8"), "look, then run it with UPDATE_GOLDEN=1").toBe(text);
+	});
+
+	test("has a registry without fault", async () => {
+		const maps = (await objectsOf(valuesOf(input))).filter(({ kind }) => kind === "ConfigMap");
+		for (const map of maps as readonly V1ConfigMap[]) {
+			expect(parseRegistry(map.data?.["mcp-gateway.yaml"] ?? "", input)).toMatchObject({ ok: true });
+		}
 	});
 
 	test("makes what the API server takes as it is, without a warning", async () => {

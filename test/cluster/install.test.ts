@@ -1,0 +1,296 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { makeXdsCredentials } from "../../control-plane/credentials/certificates.ts";
+import { ownCharts } from "../../control-plane/kubernetes/chart.ts";
+import type { ApiRequest } from "../../control-plane/kubernetes/request.ts";
+import { hashOfKey } from "../../control-plane/registry/api-keys.ts";
+import { run } from "../../envoy/run.ts";
+import { makeCertificate } from "../support/certificate.ts";
+import { eventually } from "../support/gateway.ts";
+import { helm } from "../support/helm.ts";
+import { NODE } from "../support/process.ts";
+import { asAdmin } from "./support/api.ts";
+import { legacyClient, type McpClient, modernClient, podOf } from "./support/clients.ts";
+import { httpDeployment, httpPort } from "./support/http-deployment.ts";
+import { everythingIn, labelled } from "./support/inventory.ts";
+import { core } from "./support/kube.ts";
+import { startLoad } from "./support/load.ts";
+import { useNamespace } from "./support/namespace.ts";
+import { type ReleaseAddress, releaseAddress } from "./support/release.ts";
+import { clustersRequest } from "./support/xds-request.ts";
+
+/**
+ * The chart from nothing to nothing: installed, tested, used, attacked, upgraded under load and uninstalled. Each test needs
+ * those before it.
+ */
+
+const images = inject("images");
+const home = useNamespace("p-chart-install");
+const tools = useNamespace("p-chart-tools");
+const release = "gw";
+const chart = join(ownCharts, "mcp-gateway");
+const apiKey = "a key of the cluster tests";
+const SLOW = 240_000;
+
+const [repository, tag] = splitImage(images.gateway);
+const [bridgeRepository, bridgeTag] = splitImage(images.bridge);
+const [envoyRepository, envoyTag] = splitImage(images.envoy);
+
+const values = {
+	image: { repository, tag },
+	bridgeImage: { repository: bridgeRepository, tag: bridgeTag },
+	envoy: { image: { repository: envoyRepository, tag: envoyTag }, drainSeconds: 15 },
+	tls: { secretName: "gateway-tls" },
+	auth: { apiKeys: { secretName: "keys" }, anonymous: "never" },
+	kubernetes: { namespaces: [home.name, tools.name] },
+	registry: {
+		outside: { endpoint: `http://outside.${home.name}.svc:${httpPort}/mcp` },
+		web: { type: "k8s", image: images.http, replicas: 2, drainSeconds: 2 },
+		py: {
+			...{ type: "k8s", transport: "stdio", namespace: tools.name },
+			...{ image: images.python, command: ["python3", "/app/stdio.py"], drainSeconds: 2 },
+		},
+	},
+	test: { servers: ["outside", "web", "py"], apiKey: { secretName: "test-key" } },
+};
+
+let request: ApiRequest;
+let valuesFile: string;
+let ca: string;
+let before: { readonly home: readonly string[]; readonly tools: readonly string[] };
+let gateway: ReleaseAddress;
+const clients: McpClient[] = [];
+
+beforeAll(async () => {
+	request = await asAdmin();
+	valuesFile = join(await mkdtemp(join(tmpdir(), "chart-values-")), "values.json");
+	await writeFile(valuesFile, JSON.stringify(values));
+	const { cert, key } = await makeCertificate([`${release}.${home.name}.svc`], []);
+	ca = cert;
+	await home.create(
+		secret("gateway-tls", { "tls.crt": cert, "tls.key": key }),
+		secret("keys", { "api-keys.yaml": `tester: sha256:${hashOfKey(apiKey)}\n` }),
+		secret("test-key", { key: apiKey }),
+		httpDeployment({ name: "outside", image: images.http, replicas: 1 }),
+		service("outside"),
+	);
+	await home.readyPods("app=outside", 1);
+	before = { home: await everythingIn(request, home.name), tools: await everythingIn(request, tools.name) };
+});
+beforeEach(() => {
+	home.tellOnFailure();
+	tools.tellOnFailure();
+});
+afterAll(async () => {
+	for (const client of clients) await client.close().catch(() => {});
+	await helm("uninstall", release, "--namespace", home.name, "--no-hooks", "--ignore-not-found");
+	await rm(join(valuesFile, ".."), { recursive: true });
+});
+
+const inHome = ["--namespace", home.name, "--timeout", "3m"];
+
+test(
+	"installs: two control planes and two Envoys are ready, in namespaces of the level `restricted`",
+	async () => {
+		const told = await helm("install", release, chart, ...inHome, "--values", valuesFile, "--wait");
+		expect(told).toContain(`https://${release}.${home.name}.svc:443/SERVER`);
+		await home.readyPods(`app.kubernetes.io/component=control-plane`, 2);
+		await home.readyPods(`app.kubernetes.io/component=envoy`, 2);
+		// Neither their account nor the right to write Secrets outlives the hook.
+		expect((await everythingIn(request, home.name)).filter((name) => /credentials/.test(name))).toEqual([]);
+		gateway = await releaseAddress(home.name, release, ca, { "x-api-key": apiKey });
+	},
+	SLOW,
+);
+
+test(
+	"`helm test` passes: status, three servers and the Service",
+	async () => {
+		await home.readyPods("app.kubernetes.io/instance=web", 2);
+		await tools.readyPods("app.kubernetes.io/instance=py", 1);
+		const told = await helm("test", release, ...inHome);
+		expect(told).toMatch(/Phase:\s+Succeeded/);
+		expect((await home.pods("app.kubernetes.io/component=test")).length).toBe(0);
+	},
+	SLOW,
+);
+
+test(
+	"the SDK's clients of both eras use servers of three kinds by the Service, over TLS",
+	async () => {
+		for (const server of ["outside", "web", "py"]) {
+			const legacy = await legacyClient(`${gateway.url}/${server}`, gateway.fetch);
+			const modern = await modernClient(`${gateway.url}/${server}`, gateway.fetch);
+			clients.push(legacy, modern);
+			expect(await podOf(legacy)).toMatch(new RegExp(`^${server}-`));
+			expect(await podOf(modern)).toMatch(new RegExp(`^${server}-`));
+			await legacy.call("add_note", { text: `for ${server}` });
+		}
+		const keyless = await releaseAddress(home.name, release, ca, {});
+		await expect(legacyClient(`${keyless.url}/web`, keyless.fetch)).rejects.toThrow(/API key/i);
+	},
+	SLOW,
+);
+
+describe("who has no credential", () => {
+	interface Found {
+		readonly plain: Outcome;
+		readonly withoutCertificate: Outcome;
+		readonly withCertificate: Outcome;
+		readonly admin: Readonly<Record<string, number | string>>;
+		readonly envoys: readonly Readonly<Record<string, number | string>>[];
+		readonly gateway: string;
+	}
+	interface Outcome {
+		readonly received: number;
+		readonly error?: string;
+	}
+	const script = readFileSync(join(import.meta.dirname, "support/intruder.cjs"), "utf8");
+
+	/** What the intruder is told; `tls` is a certificate to show. */
+	async function places(tls: object): Promise<string> {
+		const envoys = (await home.readyPods("app.kubernetes.io/component=envoy", 2)).map(({ status }) => status?.podIP);
+		const { spec } = await core.readNamespacedService({ namespace: home.name, name: `${release}-control-plane` });
+		const own = await core.readNamespacedService({ namespace: home.name, name: release });
+		const [xds, admin] = [`${spec?.clusterIP}:18000`, `${spec?.clusterIP}:9090`];
+		const message = clustersRequest().toString("base64");
+		return JSON.stringify({ xds, admin, envoys, gateway: `${own.spec?.clusterIP}:443`, message, tls });
+	}
+
+	test(
+		"is refused in a pod of the same namespace: xDS, the admin API, Envoy's admin interface",
+		async () => {
+			const { cert, key } = (await makeXdsCredentials()).envoy;
+			await home.create(intruder(script, await places({ cert, key })));
+			await eventually(
+				"it has tried everything",
+				async () => (await home.pods("app=intruder"))[0]?.status?.phase === "Succeeded",
+				120_000,
+			);
+			const found = JSON.parse(await home.log("intruder")) as Found;
+			await home.deletePod("intruder", 0);
+			for (const outcome of [found.plain, found.withoutCertificate, found.withCertificate]) {
+				expect(outcome).toEqual({ received: 0, error: expect.not.stringContaining("nothing within") });
+			}
+			expect(found.admin).toEqual({ status: 401, registry: 401, remove: 401, wrongToken: 401, metrics: 401 });
+			for (const envoy of found.envoys) {
+				expect(envoy).toEqual({ admin: "ECONNREFUSED", quit: 404, dump: 404, stats: 404 });
+			}
+			expect(found.gateway).toBe("connected");
+		},
+		SLOW,
+	);
+
+	test("would have learnt everything with it: the same attempts, and Envoy's certificate", async () => {
+		const { data = {} } = await core.readNamespacedSecret({ namespace: home.name, name: `${release}-xds-envoy` });
+		const text = (name: string) => Buffer.from(data[name] ?? "", "base64").toString();
+		const told = await run(NODE, ["-e", script, await places({ cert: text("tls.crt"), key: text("tls.key") })], {
+			timeoutMs: 60_000,
+		});
+		const found = JSON.parse(told.stdout) as Found;
+		expect(found.withCertificate.received).toBeGreaterThan(500);
+		expect(found.withoutCertificate.received).toBe(0);
+	});
+});
+
+test(
+	"`helm upgrade` replaces every pod of the gateway, and no stateless request fails; sessions go on",
+	async () => {
+		const old = new Set((await home.pods("app.kubernetes.io/name=mcp-gateway")).map(({ metadata }) => metadata?.name));
+		const load = startLoad({
+			url: `${gateway.url}/web`,
+			clients: 4,
+			tls: gateway.tls,
+			headers: { "x-api-key": apiKey },
+		});
+		const rare = startLoad({
+			...{ url: `${gateway.url}/py`, clients: 2, tls: gateway.tls, headers: { "x-api-key": apiKey } },
+			pauseMs: 500,
+		});
+		await eventually("the load runs", () => load.result().succeeded > 100);
+		const round = ["controlPlane", "envoy"].flatMap((one) => ["--set-string", `${one}.podAnnotations.round=2`]);
+		const late = ["--set-json", `registry.late=${JSON.stringify(values.registry.outside)}`];
+		await helm("upgrade", release, chart, ...inHome, "--values", valuesFile, ...round, ...late, "--wait");
+		const ours = () => home.pods("app.kubernetes.io/name=mcp-gateway");
+		await eventually(
+			"the old pods are gone",
+			async () => (await ours()).every(({ metadata }) => !old.has(metadata?.name)),
+			90_000,
+		);
+		const [many, few] = [await load.stop(), await rare.stop()];
+		console.log(
+			`upgrade: ${many.sent + few.sent} requests, longest gap ${Math.round(many.longestGapMs)} ms, ${many.failures.length + few.failures.length} failed`,
+		);
+		expect(many.failures).toEqual([]);
+		expect(few.failures).toEqual([]);
+		expect(many.succeeded).toBeGreaterThan(500);
+		for (const [index, server] of ["outside", "web", "py"].entries()) {
+			expect(await clients[2 * index]?.call("notes"), server).toBe(`for ${server}`);
+		}
+		const late_ = await modernClient(`${gateway.url}/late`, gateway.fetch);
+		clients.push(late_);
+		expect(await podOf(late_)).toMatch(/^outside-/);
+	},
+	SLOW,
+);
+
+test(
+	"`helm uninstall` leaves nothing: no object of any kind in any namespace, and no Secret or Lease",
+	async () => {
+		for (const client of clients.splice(0)) await client.close().catch(() => {});
+		await helm("uninstall", release, ...inHome, "--wait");
+		await eventually(
+			"the namespaces are as they were before",
+			async () => {
+				const now = { home: await everythingIn(request, home.name), tools: await everythingIn(request, tools.name) };
+				return JSON.stringify(now) === JSON.stringify(before);
+			},
+			90_000,
+		).catch(async () => {
+			expect({ home: await everythingIn(request, home.name), tools: await everythingIn(request, tools.name) }).toEqual(
+				before,
+			);
+		});
+		const ours = [
+			`mcp-gateway/owner=${release}`,
+			`app.kubernetes.io/name=mcp-gateway,app.kubernetes.io/instance=${release}`,
+		];
+		for (const selector of ours) expect(await labelled(request, selector), selector).toEqual([]);
+	},
+	SLOW,
+);
+
+/** Name and tag: a registry's port is no tag. */
+function splitImage(reference: string): readonly [string, string] {
+	const at = reference.lastIndexOf(":");
+	return [reference.slice(0, at), reference.slice(at + 1)];
+}
+
+function secret(name: string, stringData: Readonly<Record<string, string>>) {
+	return { apiVersion: "v1", kind: "Secret", metadata: { name }, stringData };
+}
+
+function service(name: string) {
+	const spec = { selector: { app: name }, ports: [{ name: "mcp", port: httpPort, targetPort: "mcp" }] };
+	return { apiVersion: "v1", kind: "Service", metadata: { name }, spec };
+}
+
+/** A pod that runs the script once. */
+function intruder(script: string, argument: string) {
+	const { spec } = httpDeployment({ name: "intruder", image: images.http, replicas: 1 });
+	const [server] = spec?.template.spec?.containers ?? [];
+	const { readinessProbe: _, ports: __, ...container } = server ?? { name: "server" };
+	return {
+		apiVersion: "v1",
+		kind: "Pod",
+		metadata: { name: "intruder", labels: { app: "intruder" } },
+		spec: {
+			...spec?.template.spec,
+			restartPolicy: "Never",
+			containers: [{ ...container, command: ["node", "-e", script, argument] }],
+		},
+	};
+}

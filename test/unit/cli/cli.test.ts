@@ -76,6 +76,8 @@ describe("mcp-gateway", () => {
 		[["call", "a", "--ca", "/nowhere.pem"], /Cannot read a certificate/],
 		[["up", "--concurrency", "many"], /takes a number/],
 		[["bootstrap", "--envoy-admin", "0.0.0.0:9901"], /is refused/],
+		[["bootstrap", "--memory", "much"], /--memory much: must be a size/],
+		[["credentials", "--prefix", "No_Name"], /--prefix takes lower case letters/],
 		[["control-plane", "--xds", "0.0.0.0:1"], /secrets/],
 		[["bridge", "--listen", "0.0.0.0:1"], /start processes/],
 		[["bridge", "--workers", "0"], /--workers takes a whole number/],
@@ -117,6 +119,27 @@ describe("mcp-gateway", () => {
 		expect(parse(printed.stdout)).toMatchObject({ node: { id: "n1", cluster: "mcp-gateway" } });
 		const schema = await call("schema");
 		expect(JSON.parse(schema.stdout)).toMatchObject({ $schema: expect.stringContaining("2020-12") });
+	});
+
+	test("bootstrap and credentials write files, for Envoys and control planes on other hosts", async () => {
+		const file = join(folder, "envoy.yaml");
+		const limited = await call("bootstrap", "--memory", "1GiB", "--output", file);
+		expect(limited).toMatchObject({ code: 0, stdout: "" });
+		expect(readFileSync(file, "utf8")).toContain(`max_heap_size_bytes: ${Math.floor(0.85 * 1024 ** 3)}`);
+		expect(await call("bootstrap", "--output", join(folder, "none", "envoy.yaml"))).toMatchObject({
+			code: 1,
+			stderr: expect.stringContaining("--output"),
+		});
+		const made = join(folder, "credentials");
+		expect(await call("credentials", "--output", made)).toMatchObject({
+			code: 0,
+			stdout: expect.stringMatching(/^Made /),
+		});
+		expect(await call("credentials", "--output", made)).toMatchObject({ stdout: expect.stringMatching(/are there/) });
+		expect(await call("credentials", "--output", file)).toMatchObject({
+			code: 1,
+			stderr: expect.stringMatching(/ENOTDIR/),
+		});
 	});
 
 	test("output that cannot be written is a failure", () => {

@@ -28,8 +28,8 @@ import { clustersRequest } from "./support/xds-request.ts";
  */
 
 const images = inject("images");
-const home = useNamespace("p-chart-install");
-const tools = useNamespace("p-chart-tools");
+const home = useNamespace("chart-home");
+const tools = useNamespace("chart-tools");
 const release = "gw";
 const chart = join(ownCharts, "mcp-gateway");
 const apiKey = "a key of the cluster tests";

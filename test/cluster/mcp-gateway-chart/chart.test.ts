@@ -19,7 +19,7 @@ const chart = "mcp-gateway";
 const inputs = readdirSync(join(import.meta.dirname, "in")).sort();
 const out = join(import.meta.dirname, "out");
 const update = process.env["UPDATE_GOLDEN"] === "1";
-const namespace = `p-chart-golden-${process.pid}`;
+const namespace = `chart-golden-${process.pid}`;
 
 const valuesOf = (input: string): object => parse(readFileSync(join(import.meta.dirname, "in", input), "utf8"));
 const objectsOf = async (values: object) =>

@@ -9,6 +9,8 @@ export interface Listening {
 	readonly port: number;
 	/** Path of the MCP endpoint, beginning with `/`. */
 	readonly path: string;
+	/** So long a pod is left alone before it is told to end; left out where that is not known. */
+	readonly drainMs?: number;
 }
 
 /** The Service that a server is reached by. */
@@ -22,10 +24,23 @@ export interface DiscoveryDeps {
 	readonly serviceOf: (server: KubernetesServer) => ServiceName;
 	/** The same object for as long as nothing has changed; a problem where the server's chart is faulty. */
 	readonly listening: (server: KubernetesServer) => Listening | { readonly problem: string };
+	/** A server is to be discovered anew, though nothing in the cluster has changed. */
+	readonly due: (service: ServiceName) => void;
 }
+
+/**
+ * So long before a pod is told to end its sessions get the 404. A program that ends breaks its connections, with what is
+ * on its way over them, and whether that has been carried out nobody could tell.
+ */
+const quietMs = 1500;
+
+/** Longer than any pod takes to end. */
+const forgetMs = 3_600_000;
 
 interface Remembered {
 	readonly inputs: readonly unknown[];
+	/** Of the monotonic clock: then a pod's drain is over. */
+	readonly until: number;
 	readonly discovery: Discovery;
 }
 
@@ -33,10 +48,26 @@ interface Remembered {
  * What the cluster says of each server. Looked up anew each time, but made anew only where what it is made of is
  * another object: of 500 servers the one whose slices have changed.
  */
-export function createDiscovery({ cache, serviceOf, listening }: DiscoveryDeps): Discover {
+export function createDiscovery({ cache, serviceOf, listening, due }: DiscoveryDeps): Discover {
 	const remembered = new WeakMap<KubernetesServer, Remembered>();
+	/** Pods that are terminating, by uid, and when their sessions are to leave them. */
+	const leaving = new Map<string, number>();
+
+	function leavesAt(uid: string, drainMs: number, place: ServiceName): number {
+		const known = leaving.get(uid);
+		if (known !== undefined) return known;
+		const ms = Math.max(0, drainMs - quietMs);
+		const at = performance.now() + ms;
+		leaving.set(uid, at);
+		// A timer may be a millisecond early.
+		setTimeout(() => due(place), ms + 2).unref();
+		setTimeout(() => leaving.delete(uid), forgetMs).unref();
+		return at;
+	}
+
 	return (server) => {
-		const { namespace, name } = serviceOf(server);
+		const place = serviceOf(server);
+		const { namespace, name } = place;
 		const at = listening(server);
 		const pods = server.via === "endpoints";
 		const service = cache.service(namespace, name);
@@ -47,10 +78,20 @@ export function createDiscovery({ cache, serviceOf, listening }: DiscoveryDeps):
 		const problem = main.listed ? undefined : main.problem;
 		const inputs = [at, service, slices, main.listed, main.refused, problem, services.listed, services.refused];
 		const known = remembered.get(server);
-		if (known?.inputs.every((input, index) => input === inputs[index])) return known.discovery;
-		const made = discovered(server, { namespace, name }, { at, main, service, slices, services });
+		const now = performance.now();
+		const same = known?.inputs.every((input, index) => input === inputs[index]) ?? false;
+		if (same && known !== undefined && now < known.until) return known.discovery;
+		let until = Number.POSITIVE_INFINITY;
+		const hasLeft = (uid: string) => {
+			// A pod that is told to end at once decides for itself how long its sessions go on.
+			if ("problem" in at || !at.drainMs) return false;
+			const end = leavesAt(uid, at.drainMs, place);
+			if (end > now) until = Math.min(until, end);
+			return end <= now;
+		};
+		const made = discovered(server, place, { at, main, service, slices, services, hasLeft });
 		const discovery = known !== undefined && isDeepStrictEqual(known.discovery, made) ? known.discovery : made;
-		remembered.set(server, { inputs, discovery });
+		remembered.set(server, { inputs, until, discovery });
 		return discovery;
 	};
 }
@@ -64,10 +105,11 @@ interface Seen {
 	readonly service: V1Service | undefined;
 	readonly slices: readonly V1EndpointSlice[];
 	readonly services: WatchState;
+	readonly hasLeft: (uid: string) => boolean;
 }
 
 function discovered(server: KubernetesServer, place: ServiceName, seen: Seen): Discovery {
-	const { at, main, service, slices, services } = seen;
+	const { at, main, service, slices, services, hasLeft } = seen;
 	if ("problem" in at) return { state: "missing", problem: at.problem };
 	if (!main.listed) return unlisted(main);
 	if (service === undefined && slices.length === 0) {
@@ -80,7 +122,7 @@ function discovered(server: KubernetesServer, place: ServiceName, seen: Seen): D
 		if (port === undefined) return { state: "missing", problem: noPort(place) };
 		return { state: "found", via: "service", path: at.path, host: `${place.name}.${place.namespace}.svc`, port };
 	}
-	const pods = podEndpoints(slices, at.port);
+	const pods = podEndpoints(slices, at.port, hasLeft);
 	if (!pods.ok) return { state: "missing", problem: pods.problem };
 	return { state: "found", via: "endpoints", path: at.path, endpoints: pods.endpoints };
 }

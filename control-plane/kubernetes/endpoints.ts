@@ -13,8 +13,13 @@ type Slice = Pick<V1EndpointSlice, "addressType" | "endpoints" | "ports">;
  * The pods that get traffic, sorted: the same pods are the same list. Of a pod that is in several slices, or has an
  * address of each family, one endpoint is left: IPv4 before IPv6, ready before draining.
  * @param port The server's port, where none of the slice's ports is called `mcp`.
+ * @param hasLeft Whether a terminating pod, by its uid, is not to have its sessions any more either.
  */
-export function podEndpoints(slices: readonly Slice[], port: number): PodEndpoints {
+export function podEndpoints(
+	slices: readonly Slice[],
+	port: number,
+	hasLeft: (uid: string) => boolean = () => false,
+): PodEndpoints {
 	const found: { pod: string; endpoint: PodEndpoint }[] = [];
 	let unfit: readonly DiscoveryV1EndpointPort[] | undefined;
 	for (const { addressType, endpoints, ports } of slices) {
@@ -28,13 +33,15 @@ export function podEndpoints(slices: readonly Slice[], port: number): PodEndpoin
 			const state = stateOf(one);
 			const [host] = one.addresses;
 			if (state === "out" || host === undefined) continue;
+			const uid = one.targetRef?.uid;
+			if (state === "draining" && uid !== undefined && hasLeft(uid)) continue;
 			const endpoint: PodEndpoint = {
 				host,
 				port: own.port,
 				...(one.zone ? { zone: one.zone } : {}),
 				...(state === "draining" && { draining: true as const }),
 			};
-			found.push({ pod: one.targetRef?.uid ?? host, endpoint });
+			found.push({ pod: uid ?? host, endpoint });
 		}
 	}
 	if (found.length === 0 && unfit !== undefined) return { ok: false, problem: portProblem(unfit, port) };

@@ -126,6 +126,10 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 		looked();
 	}
 
+	function due(service: ServiceName): void {
+		if (!closed.signal.aborted) changed({ kind: "EndpointSlice", ...service });
+	}
+
 	async function connect(): Promise<void> {
 		try {
 			const connection = await findCluster({ ...options, env: deps.env });
@@ -138,7 +142,7 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 			problem = undefined;
 			running = {
 				...parts,
-				discover: createDiscovery({ cache, serviceOf, listening }),
+				discover: createDiscovery({ cache, serviceOf, listening, due }),
 				writer: deps.write?.(parts),
 			};
 			log.info(

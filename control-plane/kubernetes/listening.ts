@@ -1,4 +1,4 @@
-import type { KubernetesServer } from "../registry/model.ts";
+import type { KubernetesServer, ServerValues } from "../registry/model.ts";
 import type { Charts } from "./chart.ts";
 import type { Listening } from "./discovery.ts";
 import { servedPath } from "./values.ts";
@@ -9,6 +9,12 @@ export interface ListeningPlaces {
 	of(server: KubernetesServer): Listening | { readonly problem: string };
 	/** Charts may say something else now. */
 	forget(): void;
+}
+
+function listeningOf(values: ServerValues, { id, manage }: KubernetesServer): Listening {
+	const { port, drainSeconds } = values;
+	// Pods of others are told to end when their owners want them to be.
+	return { port, path: servedPath(values, id), ...(manage && { drainMs: drainSeconds * 1000 }) };
 }
 
 /** Values of hundreds of servers are put together once each, and not for each change of the cluster. */
@@ -22,9 +28,7 @@ export function createListening(charts: Charts): ListeningPlaces {
 			const result = charts.values(
 				server.manage ? server : { ...server, values: { image: "unused", ...server.values, transport: "http" } },
 			);
-			const made = result.ok
-				? { port: result.values.port, path: servedPath(result.values, server.id) }
-				: { problem: result.problem };
+			const made = result.ok ? listeningOf(result.values, server) : { problem: result.problem };
 			// A chart that is missing may be there the next time.
 			if (result.ok) known.set(server, made);
 			return made;

@@ -1,8 +1,8 @@
 /**
  * An MCP server over HTTP for pods, both eras at `/mcp` and without an SDK, so that it costs little: requests of 2026-07-28
  * and those without a session are answered by any pod, sessions of older revisions live in this one and die with it.
- * Environment: PORT (8080), READY_AFTER_MS (listens so long after its start), LINGER_MS (0), HOSTNAME (the pod's name, as
- * Kubernetes sets it). SIGTERM: it is no longer ready, goes on for LINGER_MS, answers what is in flight, then ends.
+ * Environment: PORT (8080), READY_AFTER_MS (listens so long after its start), HOSTNAME (the pod's name, as Kubernetes
+ * sets it). SIGTERM: requests in flight are answered, then it ends.
  */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -134,14 +134,9 @@ const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request
 
 process.once("SIGTERM", () => {
 	ending = true;
-	setTimeout(
-		() => {
-			for (const { stream } of sessions.values()) stream?.end();
-			server.close(() => process.exit(0));
-			server.closeIdleConnections();
-		},
-		Number(process.env["LINGER_MS"] ?? 0),
-	);
+	for (const { stream } of sessions.values()) stream?.end();
+	server.close(() => process.exit(0));
+	server.closeIdleConnections();
 });
 
 setTimeout(

@@ -38,7 +38,12 @@ beforeEach(async () => {
 		options: { namespaces: [], gatewayName: "gw", charts: "unused" },
 		env: { KUBECONFIG: join(folder, "config") },
 		log,
-		listening: ({ id }) => (id === "faulty" ? { problem: "its chart is faulty" } : listening),
+		listening: ({ id }) =>
+			id === "faulty"
+				? { problem: "its chart is faulty" }
+				: id === "drained"
+					? { ...listening, drainMs: 2500 }
+					: listening,
 		onChange: () => changes++,
 		write: (parts) => {
 			reconciled = { parts, servers: [] };
@@ -178,6 +183,38 @@ test("only the server whose endpoints are others is another discovery, and only 
 	expect(kubernetes.discover(b)).toBe(now);
 	expect(changes).toBe(1);
 	expect(server.requests).toHaveLength(14);
+});
+
+test("sessions leave a terminating pod before it is told to end, where it is known when that is", async () => {
+	writeConfig();
+	const [drained, other] = [entry("drained"), entry("other")];
+	kubernetes.setServers(registry(drained, other));
+	for (const { id } of [drained, other]) {
+		server.put(services, service(id));
+		const leaving = { ...slice(id, "10.0.0.1", "10.0.0.2") };
+		Object.assign(leaving.endpoints?.[0] ?? {}, {
+			conditions: { ready: false, serving: true, terminating: true },
+			targetRef: { kind: "Pod", uid: `${id}-1` },
+		});
+		server.put(slices, leaving);
+	}
+	await kubernetes.firstLook(60_000);
+	const draining = {
+		...found(),
+		endpoints: [
+			{ host: "10.0.0.1", port: 8000, draining: true },
+			{ host: "10.0.0.2", port: 8000 },
+		],
+	};
+	expect(kubernetes.discover(drained)).toEqual(draining);
+	const theirs = kubernetes.discover(other);
+	expect(theirs).toEqual(draining);
+	changes = 0;
+	await eventually("it is told", () => changes === 1);
+	const left = kubernetes.discover(drained);
+	expect(left).toEqual(found("10.0.0.2"));
+	expect(kubernetes.discover(drained)).toBe(left);
+	expect(kubernetes.discover(other)).toBe(theirs);
 });
 
 test("an API server that is away keeps nobody waiting for longer than is asked, and takes no pod away", async () => {

@@ -12,7 +12,7 @@ import { eventually, type Gateway } from "../support/gateway.ts";
 import { type Asked, startApiProxy } from "./api-proxy.ts";
 import { makePlace } from "./kube-place.ts";
 import { type SliceWatch, watchSlices } from "./kube-slices.ts";
-import { rssMegabytes } from "./process-usage.ts";
+import { cpuMicros, rssMegabytes } from "./process-usage.ts";
 import type { BenchOptions } from "./report.ts";
 
 export interface ManyServers {
@@ -27,6 +27,8 @@ export interface ManyServers {
 	readonly megabytes: readonly [number, number, number];
 	/** From the event of a changed endpoint until Envoy has it, for each change. */
 	readonly changes: readonly number[];
+	/** CPU of the control plane for a change, with all that follows from it, milliseconds. */
+	readonly cpuMs: number;
 	/** Requests to the API server in the time of the changes, watches and the Lease not counted, and the Lease's. */
 	readonly requests: readonly string[];
 	readonly leases: number;
@@ -60,6 +62,8 @@ export async function manyServers({ quick, progress }: BenchOptions): Promise<Ma
 		// What comes of the creation is over: the status of each Deployment is told several times.
 		await quiet(proxy.asked);
 		const from = proxy.asked.length;
+		const { "control-plane": pid = 0 } = await first.children();
+		const cpu = cpuMicros(pid);
 		const scale = async (id: string, replicas: number) => {
 			await request("PATCH", `/apis/apps/v1/namespaces/${namespace}/deployments/${id}/scale`, {
 				body: { spec: { replicas } },
@@ -67,6 +71,7 @@ export async function manyServers({ quick, progress }: BenchOptions): Promise<Ma
 			});
 		};
 		const changes = await measureChanges({ gateway: first, slices, scale }, ids, quick ? 20 : 100, progress);
+		const cpuMs = (cpuMicros(pid) - cpu) / 1000 / changes.length;
 		const asked = proxy.asked.slice(from).filter(({ watch }) => !watch);
 		const leases = asked.filter(({ url }) => url.includes("/leases")).length;
 		const requests = asked.filter(({ url }) => !url.includes("/leases")).map(({ method, url }) => `${method} ${url}`);
@@ -81,7 +86,7 @@ export async function manyServers({ quick, progress }: BenchOptions): Promise<Ma
 		const completeMs = performance.now() - again;
 		const megabytes = [created, changed, await memory(second)] as const;
 		const pods = servers * podsEach;
-		return { servers, pods, createdMs, readyMs, completeMs, megabytes, changes, requests, leases };
+		return { servers, pods, createdMs, readyMs, completeMs, megabytes, changes, cpuMs, requests, leases };
 	} finally {
 		await slices.close();
 		await place.close();
@@ -181,7 +186,7 @@ interface EndpointDump {
 	}[];
 }
 
-/** Addresses of a server's endpoints in Envoy, those that drain left out, sorted. */
+/** Addresses of a server's endpoints in Envoy that get requests, sorted; one that drains is unhealthy here. */
 async function healthy(admin: Address, id: string): Promise<string> {
 	const query = `include_eds&resource=dynamic_endpoint_configs&name_regex=^${clusterName(id)}$`;
 	const { configs = [] } = (await askJson(admin, `/config_dump?${query}`)) as EndpointDump;
@@ -189,7 +194,7 @@ async function healthy(admin: Address, id: string): Promise<string> {
 		.flatMap(({ endpoint_config }) => endpoint_config?.endpoints ?? [])
 		.flatMap(({ lb_endpoints = [] }) => lb_endpoints)
 		.flatMap(({ health_status, endpoint }) =>
-			health_status === "DRAINING" ? [] : [endpoint.address.socket_address.address],
+			health_status === "HEALTHY" ? [endpoint.address.socket_address.address] : [],
 		)
 		.sort()
 		.join();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { core, refusal } from "../cluster/support/kube.ts";
 import { writeKubeconfig } from "../cluster/support/kubeconfig.ts";
 import { eventually, type Gateway, startGateway } from "../support/gateway.ts";
@@ -31,6 +31,7 @@ export async function makePlace(): Promise<KubePlace> {
 		);
 	await eventually(`service account of ${namespace}`, account, 60_000);
 	const folder = await mkdtemp(join(tmpdir(), "bench-kube-"));
+	const folders = [folder];
 	const gateways: Gateway[] = [];
 	return {
 		namespace,
@@ -38,6 +39,7 @@ export async function makePlace(): Promise<KubePlace> {
 			await mkdir(join(folder, "bench"), { recursive: true });
 			await writeFile(join(folder, "bench", "values.yaml"), JSON.stringify({ "mcp-server": chart }));
 			const file = await writeKubeconfig(namespace, kubeconfig);
+			folders.push(dirname(file));
 			const args = [
 				...["--gateway-name", namespace, "--kube-namespaces", namespace],
 				...["--kubeconfig", file, "--charts", folder, "--access-log", "off"],
@@ -49,7 +51,7 @@ export async function makePlace(): Promise<KubePlace> {
 		async close() {
 			for (const gateway of gateways) await gateway.stop();
 			await core.deleteNamespace({ name: namespace, gracePeriodSeconds: 0 });
-			await rm(folder, { recursive: true });
+			for (const one of folders) await rm(one, { recursive: true });
 		},
 	};
 }

@@ -31,7 +31,7 @@ function podsSection(title: string, times: readonly number[]): Section {
 }
 
 function manySection(title: string, measured: import("./kube-many.ts").ManyServers): Section {
-	const { servers, pods, createdMs, readyMs, completeMs, megabytes, changes, requests, leases } = measured;
+	const { servers, pods, createdMs, readyMs, completeMs, megabytes, changes, cpuMs, requests, leases } = measured;
 	const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 	const most = Math.max(...megabytes);
 	return {
@@ -45,6 +45,7 @@ function manySection(title: string, measured: import("./kube-many.ts").ManyServe
 			["ready", "", seconds(readyMs), ""],
 			["control plane, MB", ...[megabytes[0], megabytes[2], megabytes[1]].map((mb) => mb.toFixed(0))],
 			[],
+			["control plane's CPU for a change, ms", cpuMs.toFixed(1)],
 			["requests to the API server during the changes", String(requests.length), ...new Set(requests.slice(0, 3))],
 			["… of the Lease", String(leases)],
 		],

@@ -265,5 +265,13 @@ export function togetherProblems(values: Together): readonly TogetherProblem[] {
 		if (!Object.hasOwn(values.env ?? {}, name)) continue;
 		problems.push({ path: ["secrets", name], message: "is in `env` too. Keep one of them." });
 	}
+	const [program] = values.command ?? [];
+	const named = program?.replace(/\$\((\w+)\)/g, (reference, name: string) =>
+		Object.hasOwn(values.env ?? {}, name) ? (values.env?.[name] ?? "") : reference,
+	);
+	// One that is written empty is told by itself.
+	if (program !== "" && named === "") {
+		problems.push({ path: ["command"], message: `names no program: \`${program}\` is empty.` });
+	}
 	return problems;
 }

@@ -470,6 +470,11 @@ export const malformed: readonly {
 	},
 	{
 		file: "r.yaml",
+		text: 'a: {image: x, transport: stdio, command: ["$(A)$(B)", c], env: {A: "", B: ""}}\n',
+		errors: ["1:42: `command` names no program: `$(A)$(B)` is empty."],
+	},
+	{
+		file: "r.yaml",
 		text: "a: {image: x, replicas: 2, autoscale: {min: 5, max: 2}}\n",
 		errors: [
 			"1:25: `replicas` and `autoscale` exclude each other: write how many pods there are, or between what bounds.",

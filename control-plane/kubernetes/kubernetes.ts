@@ -1,14 +1,14 @@
 import type { Logger } from "pino";
 import type { KubernetesServer, Registry } from "../registry/model.ts";
-import { createApi, type KubernetesApi } from "./api.ts";
-import { createClusterCache } from "./cache.ts";
 import { type Connection, type ConnectionOptions, findCluster } from "./connection.ts";
 import type { ClusterCache, ClusterChange, Discover, Discovery, KubernetesStatus, PodStatus } from "./contract.ts";
-import { createDiscovery, type Listening, type ServiceName } from "./discovery.ts";
+import { createDiscovery, type Listening, type ServiceName } from "./discovery/discovery.ts";
+import { describePods, serverStatus } from "./discovery/server-status.ts";
 import { objectName } from "./names.ts";
-import { describePods, serverStatus } from "./server-status.ts";
-import { keyOf } from "./store.ts";
-import type { Writer, WriterState } from "./writer.ts";
+import { createApi, type KubernetesApi } from "./watch/api.ts";
+import { createClusterCache } from "./watch/cache.ts";
+import { keyOf } from "./watch/store.ts";
+import type { Writer, WriterState } from "./write/writer.ts";
 
 /** What the command line says of Kubernetes. */
 export interface KubernetesOptions extends Omit<ConnectionOptions, "env"> {

@@ -1,10 +1,10 @@
 /** A registry in a ConfigMap that is watched by the API: a change is in force at once, and the admin API can make one. */
 import { hash } from "node:crypto";
 import type { V1ConfigMap } from "@kubernetes/client-node";
-import { createApi } from "../kubernetes/api.ts";
 import { type ConnectionOptions, findCluster } from "../kubernetes/connection.ts";
-import { ApiFault, createApiRequest } from "../kubernetes/request.ts";
-import { watchObjects } from "../kubernetes/watch.ts";
+import { createApi } from "../kubernetes/watch/api.ts";
+import { watchObjects } from "../kubernetes/watch/watch.ts";
+import { ApiFault, createApiRequest } from "../kubernetes/write/request.ts";
 import type { ConfigMapPlace } from "./config-map-place.ts";
 import type { FileContent } from "./read-file.ts";
 import { type EditableSource, RegistryStoreError } from "./registry-source.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Node } from "@kubernetes/client-node";
 import type { Address } from "../../control-plane/ir/model.ts";
-import { type ApiRequest, createApiRequest } from "../../control-plane/kubernetes/request.ts";
+import { type ApiRequest, createApiRequest } from "../../control-plane/kubernetes/write/request.ts";
 import { askJson } from "../../control-plane/status/http-get.ts";
 import type { Status } from "../../control-plane/status/status.ts";
 import { clusterName } from "../../control-plane/xds/names.ts";

@@ -1,6 +1,6 @@
 import type { KubeConfig, V1EndpointSlice } from "@kubernetes/client-node";
-import { createApi } from "../../control-plane/kubernetes/api.ts";
-import { watchObjects } from "../../control-plane/kubernetes/watch.ts";
+import { createApi } from "../../control-plane/kubernetes/watch/api.ts";
+import { watchObjects } from "../../control-plane/kubernetes/watch/watch.ts";
 
 /** Pods of a Service that are ready, by their names, with the addresses that they have. */
 export type ReadyPods = ReadonlyMap<string, string>;

@@ -13,7 +13,7 @@ export async function kubernetes(options: BenchOptions): Promise<Section> {
 	if (!process.env["KUBECONFIG"]) return none("left out: KUBECONFIG names no cluster");
 	// The client is of no use to the other sections, and not small.
 	const { kubeConfig } = await import("../cluster/support/kube.ts");
-	const { createApiRequest } = await import("../../control-plane/kubernetes/request.ts");
+	const { createApiRequest } = await import("../../control-plane/kubernetes/write/request.ts");
 	const many = await import("./kube-many.ts");
 	const fake = await many.fakeNodes(createApiRequest(kubeConfig));
 	if (fake.length > 0) return manySection(title, await many.manyServers(options));

@@ -183,8 +183,9 @@ it("a pod that is deleted at once: its sessions get the 404, the next initialize
 	const homes = await Promise.all(clients.map(podOf));
 	const victim = homes[0] as string;
 	await core.deleteNamespacedPod({ namespace: namespace.name, name: victim, gracePeriodSeconds: 0 });
-	// Until its slice says so, a new session may still be opened on it, and then lost with it.
-	await eventually("a new session works", async () => (await podOf(await open()).catch(() => victim)) !== victim);
+	// Until its slice says so, a new session may still be opened on it, and lost with it at any of its steps.
+	const homeOfNew = () => open().then(podOf);
+	await eventually("a new session works", async () => (await homeOfNew().catch(() => victim)) !== victim);
 	await replicas(2);
 	await expect(podOf(clients[0] as McpClient)).rejects.toThrow(/404|session/i);
 	for (const [index, client] of clients.entries()) {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, inject, it, onTestFinished } from "vitest";
-import { createCharts } from "../../control-plane/kubernetes/chart.ts";
-import { serverObjects } from "../../control-plane/kubernetes/objects.ts";
+import { createCharts } from "../../control-plane/kubernetes/objects/chart.ts";
+import { serverObjects } from "../../control-plane/kubernetes/objects/objects.ts";
 import type { ServerValues } from "../../control-plane/registry/model.ts";
 import { eventually } from "../support/gateway.ts";
 import { kubernetesServer } from "../support/kubernetes-server.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
-import { ownCharts } from "../../control-plane/kubernetes/chart.ts";
+import { ownCharts } from "../../control-plane/kubernetes/objects/chart.ts";
 
 const run = promisify(execFile);
 const program = process.env["HELM_BIN"] ?? "helm";

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createCharts } from "../../control-plane/kubernetes/chart.ts";
 import type { OwnedObject } from "../../control-plane/kubernetes/contract.ts";
-import { serverObjects } from "../../control-plane/kubernetes/objects.ts";
+import { createCharts } from "../../control-plane/kubernetes/objects/chart.ts";
+import { serverObjects } from "../../control-plane/kubernetes/objects/objects.ts";
 import type { KubernetesServer } from "../../control-plane/registry/model.ts";
 import { parseRegistry } from "../../control-plane/registry/parse.ts";
 

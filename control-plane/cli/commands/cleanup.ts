@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { findCluster } from "../../kubernetes/connection.ts";
 import {
 	type CleanupDeps,
 	cleanUp,
@@ -6,11 +7,10 @@ import {
 	findLeftovers,
 	type Leftovers,
 	StillThere,
-} from "../../kubernetes/cleanup.ts";
-import { conditionOf } from "../../kubernetes/conditions.ts";
-import { findCluster } from "../../kubernetes/connection.ts";
-import { refText } from "../../kubernetes/object-ref.ts";
-import { ApiFault, createApiRequest } from "../../kubernetes/request.ts";
+} from "../../kubernetes/write/cleanup.ts";
+import { conditionOf } from "../../kubernetes/write/conditions.ts";
+import { refText } from "../../kubernetes/write/object-ref.ts";
+import { ApiFault, createApiRequest } from "../../kubernetes/write/request.ts";
 import { command } from "../command.ts";
 import { failure } from "../errors.ts";
 import { checkKubernetes } from "../kubernetes-options.ts";

@@ -3,7 +3,7 @@ import { Conflict, type CredentialStore, ensureCredentials, removeCredentials } 
 import { fileStore } from "../../credentials/files.ts";
 import { NotOurs, secretStore } from "../../credentials/secrets.ts";
 import { findCluster } from "../../kubernetes/connection.ts";
-import { ApiFault, createApiRequest } from "../../kubernetes/request.ts";
+import { ApiFault, createApiRequest } from "../../kubernetes/write/request.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
 import { kubernetesOptions } from "../options.ts";

@@ -4,7 +4,7 @@ import type { KubernetesObject, V1ConfigMap } from "@kubernetes/client-node";
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { ownCharts } from "../../../control-plane/kubernetes/chart.ts";
+import { ownCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 import { helm, rendered } from "../../support/helm.ts";
 import { kubectl } from "../support/kubectl.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
-import type { ApiRequest } from "../../../control-plane/kubernetes/request.ts";
+import type { ApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
 export interface Rule {

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { KubernetesObject, V1Deployment, V1Pod } from "@kubernetes/client-node";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
-import { ApiFault, type ApiRequest, createApiRequest } from "../../../control-plane/kubernetes/request.ts";
+import { ApiFault, type ApiRequest, createApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
 
 /** The kinds that a server of ours consists of, and what comes of them. */
 const KINDS = {

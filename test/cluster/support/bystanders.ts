@@ -1,7 +1,7 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { beforeAll, expect, it } from "vitest";
 import { objectLabels, objectName, SERVER_ANNOTATION } from "../../../control-plane/kubernetes/names.ts";
-import { fieldManager } from "../../../control-plane/kubernetes/owner.ts";
+import { fieldManager } from "../../../control-plane/kubernetes/write/owner.ts";
 import { eventually, type Gateway } from "../../support/gateway.ts";
 import { objects } from "./kube.ts";
 import { serverStatus } from "./status.ts";

@@ -3,11 +3,11 @@
  * namespace too; the registry as JSON; times of the Lease as JSON. Its log goes to stdout.
  */
 import { pino } from "pino";
-import { createApi } from "../../../control-plane/kubernetes/api.ts";
-import { createClusterCache } from "../../../control-plane/kubernetes/cache.ts";
-import { createCharts } from "../../../control-plane/kubernetes/chart.ts";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
-import { startWriter } from "../../../control-plane/kubernetes/writer.ts";
+import { createCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
+import { createApi } from "../../../control-plane/kubernetes/watch/api.ts";
+import { createClusterCache } from "../../../control-plane/kubernetes/watch/cache.ts";
+import { startWriter } from "../../../control-plane/kubernetes/write/writer.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 
 const [gatewayName = "", registry = "", times = ""] = process.argv.slice(2);

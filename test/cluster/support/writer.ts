@@ -1,13 +1,13 @@
 /** What a control plane has of Kubernetes but its Envoy: watches, Lease and reconciler, over a registry. */
 import { pino } from "pino";
 import { inject } from "vitest";
-import { createApi } from "../../../control-plane/kubernetes/api.ts";
-import { createClusterCache } from "../../../control-plane/kubernetes/cache.ts";
-import { createCharts } from "../../../control-plane/kubernetes/chart.ts";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
 import type { ClusterCache } from "../../../control-plane/kubernetes/contract.ts";
-import type { LeaseTimes } from "../../../control-plane/kubernetes/lease.ts";
-import { startWriter, type Writer } from "../../../control-plane/kubernetes/writer.ts";
+import { createCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
+import { createApi } from "../../../control-plane/kubernetes/watch/api.ts";
+import { createClusterCache } from "../../../control-plane/kubernetes/watch/cache.ts";
+import type { LeaseTimes } from "../../../control-plane/kubernetes/write/lease.ts";
+import { startWriter, type Writer } from "../../../control-plane/kubernetes/write/writer.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 
 /** An image that the cluster has, as values of an entry. */

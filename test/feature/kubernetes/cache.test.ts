@@ -1,9 +1,9 @@
 import type { V1EndpointSlice, V1Pod, V1Service } from "@kubernetes/client-node";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createApi } from "../../../control-plane/kubernetes/api.ts";
-import { createClusterCache } from "../../../control-plane/kubernetes/cache.ts";
 import type { ClusterCache } from "../../../control-plane/kubernetes/contract.ts";
+import { createApi } from "../../../control-plane/kubernetes/watch/api.ts";
+import { createClusterCache } from "../../../control-plane/kubernetes/watch/cache.ts";
 import { type FakeApiServer, startApiServer } from "../../support/api-server.ts";
 import { eventually } from "../../support/gateway.ts";
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createCharts, parseChart } from "../../../control-plane/kubernetes/chart.ts";
+import { createCharts, parseChart } from "../../../control-plane/kubernetes/objects/chart.ts";
 import { kubernetesServer } from "../../support/kubernetes-server.ts";
 
 let folder = "";

@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are placeholders of the registry
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createCharts } from "../../../control-plane/kubernetes/chart.ts";
-import { configData, configHash, REGISTRY_KEY } from "../../../control-plane/kubernetes/config-map.ts";
+import { createCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
+import { configData, configHash, REGISTRY_KEY } from "../../../control-plane/kubernetes/objects/config-map.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { formatErrors } from "../../../control-plane/registry/format.ts";
 import type { ServerValues, StdioServer } from "../../../control-plane/registry/model.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { differences } from "../../../control-plane/kubernetes/differences.ts";
+import { differences } from "../../../control-plane/kubernetes/write/differences.ts";
 
 const paths = (desired: unknown, actual: unknown) => differences(desired, actual).map(({ path }) => path);
 

@@ -1,6 +1,6 @@
 import type { V1Endpoint, V1EndpointSlice, V1Service } from "@kubernetes/client-node";
 import { describe, expect, it } from "vitest";
-import { podEndpoints, servicePort } from "../../../control-plane/kubernetes/endpoints.ts";
+import { podEndpoints, servicePort } from "../../../control-plane/kubernetes/discovery/endpoints.ts";
 
 type Conditions = NonNullable<V1Endpoint["conditions"]>;
 

@@ -1,7 +1,7 @@
 import type { V1Deployment } from "@kubernetes/client-node";
 import { describe, expect, test } from "vitest";
 import type { OwnedObject } from "../../../control-plane/kubernetes/contract.ts";
-import { kindOf, refOf } from "../../../control-plane/kubernetes/object-ref.ts";
+import { kindOf, refOf } from "../../../control-plane/kubernetes/write/object-ref.ts";
 import {
 	type Action,
 	appliedHash,
@@ -11,7 +11,7 @@ import {
 	plan,
 	type Settled,
 	settledTexts,
-} from "../../../control-plane/kubernetes/plan.ts";
+} from "../../../control-plane/kubernetes/write/plan.ts";
 
 const metadata = { name: "docs", namespace: "mcp", labels: { "mcp-gateway/owner": "mcp-gateway" } };
 

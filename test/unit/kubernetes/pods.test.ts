@@ -1,6 +1,6 @@
 import type { V1ContainerStatus, V1EndpointSlice, V1Pod, V1PodStatus } from "@kubernetes/client-node";
 import { describe, expect, it } from "vitest";
-import { crashedContainer, podStatus, podsOfSlices } from "../../../control-plane/kubernetes/pods.ts";
+import { crashedContainer, podStatus, podsOfSlices } from "../../../control-plane/kubernetes/discovery/pods.ts";
 
 function container(state: V1ContainerStatus["state"], more: Partial<V1ContainerStatus> = {}): V1ContainerStatus {
 	const base = { name: "server", image: "ghcr.io/acme/server:1", imageID: "", ready: false, restartCount: 0 };

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { createCharts } from "../../../control-plane/kubernetes/chart.ts";
-import { mergedLayers, mergeLayers, servedPath, serverValues } from "../../../control-plane/kubernetes/values.ts";
+import { createCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
+import {
+	mergedLayers,
+	mergeLayers,
+	servedPath,
+	serverValues,
+} from "../../../control-plane/kubernetes/objects/values.ts";
 import type { KubernetesServer, ServerValues } from "../../../control-plane/registry/model.ts";
 import { kubernetesServer } from "../../support/kubernetes-server.ts";
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createWorkQueue, type WorkQueue } from "../../../control-plane/kubernetes/work-queue.ts";
+import { createWorkQueue, type WorkQueue } from "../../../control-plane/kubernetes/write/work-queue.ts";
 
 let queue: WorkQueue;
 let worked: string[];

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { ownCharts } from "../../../../control-plane/kubernetes/chart.ts";
-import { valuesSchema } from "../../../../control-plane/kubernetes/values-schema.ts";
+import { ownCharts } from "../../../../control-plane/kubernetes/objects/chart.ts";
+import { valuesSchema } from "../../../../control-plane/kubernetes/objects/values-schema.ts";
 import { goldenFolder, goldenInputs, goldenOutput, goldenServers } from "../../../support/kubernetes-golden.ts";
 
 /**

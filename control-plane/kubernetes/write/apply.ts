@@ -1,0 +1,115 @@
+/** Carries out one action, by one or two requests. */
+import type { KubernetesObject } from "@kubernetes/client-node";
+import type { OwnedObject } from "../contract.ts";
+import { type ObjectRef, objectPath, refText } from "./object-ref.ts";
+import { fieldManager, isMadeByUs, isOurs } from "./owner.ts";
+import type { Action } from "./plan.ts";
+import { ApiFault, type ApiRequest } from "./request.ts";
+
+/** An object of somebody else has the name that one of ours needs. */
+export class NameClash extends Error {
+	readonly ref: ObjectRef;
+	constructor(ref: ObjectRef) {
+		super(`${refText(ref)} exists and is not the gateway's`);
+		this.ref = ref;
+	}
+}
+
+/** What we know of the object is old: look again in a moment. */
+export class Outdated extends Error {}
+
+export interface ApplyDeps {
+	readonly request: ApiRequest;
+	readonly gatewayName: string;
+	/** Ends what is under way: the Lease is lost. */
+	readonly signal: AbortSignal;
+}
+
+/**
+ * The object as the API server has it after a create or an apply; undefined after others.
+ * @throws ApiFault, NameClash, Outdated
+ */
+export async function perform(action: Action, deps: ApplyDeps): Promise<OwnedObject | undefined> {
+	const path = objectPath(action.ref);
+	const { request, signal } = deps;
+	switch (action.does) {
+		case "create":
+			return create(action, deps);
+		case "apply":
+			try {
+				return await serverSideApply(action, { uid: action.uid }, deps);
+			} catch (error) {
+				// The one that we know was replaced meanwhile: its identity is another, and cannot be changed.
+				if (error instanceof ApiFault && error.status === 422 && error.message.includes("metadata.uid")) {
+					throw new Outdated(error.message);
+				}
+				throw outdated(error);
+			}
+		case "scale":
+			try {
+				await request("PATCH", `${path}/scale`, {
+					body: { metadata: { uid: action.uid }, spec: { replicas: action.replicas } },
+					contentType: "application/merge-patch+json",
+					query: { fieldManager },
+					signal,
+				});
+			} catch (error) {
+				throw outdated(error);
+			}
+			return undefined;
+		case "delete":
+			await remove(action.ref, action.uid, deps);
+			return undefined;
+	}
+}
+
+/**
+ * Deletes an object that is made by us, and nothing else: it is looked at just before, and must be unchanged then.
+ * Its pods go in the background. @throws ApiFault, Outdated; NameClash where it is not ours.
+ */
+export async function remove(ref: ObjectRef, uid: string, { request, gatewayName, signal }: ApplyDeps): Promise<void> {
+	const path = objectPath(ref);
+	try {
+		const now = (await request("GET", path, { signal })) as KubernetesObject;
+		if (now.metadata?.uid !== uid) return;
+		if (now.metadata.deletionTimestamp !== undefined) return;
+		if (!isMadeByUs(now, gatewayName)) throw new NameClash(ref);
+		const { resourceVersion } = now.metadata;
+		const preconditions = { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+		const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions, propagationPolicy: "Background" };
+		await request("DELETE", path, { body, signal });
+	} catch (error) {
+		if (error instanceof ApiFault && error.status === 404 && error.about.kind !== "namespaces") return;
+		throw outdated(error);
+	}
+}
+
+async function create(action: Extract<Action, { does: "create" }>, deps: ApplyDeps): Promise<OwnedObject> {
+	try {
+		// No object has this version, so where one exists the API server refuses: nothing of others is ever applied over.
+		return await serverSideApply(action, { resourceVersion: "1" }, deps);
+	} catch (error) {
+		if (!(error instanceof ApiFault) || error.status !== 409) throw error;
+		const now = (await deps.request("GET", objectPath(action.ref), { signal: deps.signal }).catch((fault: unknown) => {
+			throw fault instanceof ApiFault && fault.status === 404 ? new Outdated(error.message) : fault;
+		})) as KubernetesObject;
+		throw isOurs(now, deps.gatewayName) ? new Outdated(error.message) : new NameClash(action.ref);
+	}
+}
+
+/** https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
+async function serverSideApply(
+	{ ref, object }: { readonly ref: ObjectRef; readonly object: OwnedObject },
+	precondition: { readonly uid: string } | { readonly resourceVersion: string },
+	{ request, signal }: ApplyDeps,
+): Promise<OwnedObject> {
+	const body = { ...object, metadata: { ...object.metadata, ...precondition } };
+	const options = { contentType: "application/apply-patch+yaml", query: { fieldManager, force: "true" }, signal };
+	return (await request("PATCH", objectPath(ref), { ...options, body })) as OwnedObject;
+}
+
+function outdated(error: unknown): unknown {
+	if (!(error instanceof ApiFault)) return error;
+	const gone = error.status === 404 && error.about.kind !== "namespaces";
+	return error.status === 409 || gone ? new Outdated(error.message) : error;
+}

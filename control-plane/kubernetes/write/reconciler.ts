@@ -1,0 +1,263 @@
+/** Keeps the objects in the cluster as the registry wants them. */
+import type { Logger } from "pino";
+import type { KubernetesServer } from "../../registry/model.ts";
+import type { ClusterCache, Condition, OwnedKind, OwnedObject } from "../contract.ts";
+import { AppliedObjects } from "./applied.ts";
+import { carryOut, type Outcome } from "./carry-out.ts";
+import { deploymentConditions, nameClash } from "./conditions.ts";
+import type { Lease } from "./lease.ts";
+import { kindOf, ownedKinds, refOf } from "./object-ref.ts";
+import { isOurs, serverIdOf } from "./owner.ts";
+import { type DesiredServer, plan } from "./plan.ts";
+import type { ApiRequest } from "./request.ts";
+import { createWorkQueue } from "./work-queue.ts";
+
+/** Where a server's objects are, whether or not it can be said what they are. */
+export interface Place {
+	readonly namespace: string;
+	/** Name of all its objects. */
+	readonly name: string;
+}
+
+/** What an entry comes to; `condition` where it comes to nothing, and what is there stays as it is. */
+export type Wanted = Place & ({ readonly desired: DesiredServer } | { readonly condition: Condition });
+
+export interface ReconcilerDeps {
+	readonly request: ApiRequest;
+	readonly cache: ClusterCache;
+	readonly lease: Lease;
+	readonly gatewayName: string;
+	/** What a managed server is made of. Asked when its entry changes, and at {@link Reconciler.again}. */
+	readonly wanted: (server: KubernetesServer) => Wanted;
+	readonly log: Logger;
+	/** Everything is looked at again so often, whatever the watches say. Default 10 minutes. */
+	readonly resyncMs?: number;
+}
+
+export interface Reconciler {
+	/** Says which servers there shall be, those that are only found included. Until the first time nothing is done. */
+	setServers(servers: readonly KubernetesServer[]): void;
+	/** What a person must know of a server; empty where all is well. */
+	conditions(id: string): readonly Condition[];
+	/** The Lease was gained or lost. */
+	leaseChanged(): void;
+	/** Looks at everything anew: charts may have changed, or a cleanup is over. */
+	again(): void;
+	/** Ends what is under way. The Lease is still to be given back. */
+	close(): Promise<void>;
+}
+
+const CONCURRENCY = 8;
+const RESYNC_MS = 10 * 60_000;
+/** So often old objects that wait for new ones are looked at. */
+const MOVE_MS = 1000;
+/** So long the end of the process waits for requests under way. */
+const CLOSE_MS = 2000;
+
+interface Entry {
+	readonly server: KubernetesServer;
+	readonly wanted: Wanted;
+}
+
+/**
+ * Level-based: each key (the namespace and name of a server's objects) is worked on from all that is known of it, so it
+ * does not matter what was missed. Whoever calls {@link Reconciler.setServers} with registries without fault only can
+ * be sure that a slip of the pen removes nothing.
+ */
+export function startReconciler(deps: ReconcilerDeps): Reconciler {
+	const { cache, lease, gatewayName, log } = deps;
+	const applied = new AppliedObjects(() => performance.now());
+	let servers: ReadonlyMap<string, KubernetesServer> | undefined;
+	/** Managed servers by id, and the first server of each key. */
+	let entries: ReadonlyMap<string, Entry> = new Map();
+	let byKey: ReadonlyMap<string, Entry> = new Map();
+	/** What the last work on a server came to. */
+	const found = new Map<string, readonly Condition[]>();
+	const failures = new Map<string, number>();
+	const queue = createWorkQueue({ work, concurrency: CONCURRENCY });
+
+	function setServers(list: readonly KubernetesServer[]): void {
+		const before = byKey;
+		const next = new Map<string, Entry>();
+		const first = new Map<string, Entry>();
+		for (const server of list) {
+			if (!server.manage) continue;
+			const was = entries.get(server.id);
+			const entry = was?.server === server ? was : { server, wanted: deps.wanted(server) };
+			next.set(server.id, entry);
+			const key = keyOf(entry.wanted);
+			const other = first.get(key);
+			if (other === undefined) first.set(key, entry);
+			else report(server.id, [nameClash({ object: `server ${other.server.id}`, ...entry.wanted })]);
+		}
+		for (const id of [...found.keys()]) if (!next.has(id)) report(id, []);
+		servers = new Map(list.map((server) => [server.id, server]));
+		entries = next;
+		byKey = first;
+		for (const key of new Set([...before.keys(), ...first.keys()])) {
+			if (before.get(key) !== first.get(key)) queue.add(key, true);
+		}
+		addOrphans();
+	}
+
+	/** What is ours in the cluster and belongs to no server of the registry. */
+	function addOrphans(): void {
+		for (const kind of ownedKinds) {
+			for (const object of cache.list(kind)) {
+				const key = keyOf(refOf(kind, object));
+				if (!byKey.has(key) && isOurs(object, gatewayName)) queue.add(key);
+			}
+		}
+	}
+
+	function addAll(urgent: boolean): void {
+		for (const key of byKey.keys()) queue.add(key, urgent);
+		addOrphans();
+	}
+
+	/** Works on one key; resolves with the time after which to try again. */
+	async function work(key: string): Promise<number | undefined> {
+		if (servers === undefined || !lease.held) return undefined;
+		const [namespace = "", name = ""] = key.split("/");
+		const entry = byKey.get(key);
+		if (entry === undefined) {
+			const left = objectsAt(namespace, name).filter(({ object }) => !isLeft(object));
+			if (left.some(({ object }) => isMoving(object))) return MOVE_MS;
+			return again(key, await act(undefined, left));
+		}
+		const { server, wanted } = entry;
+		if ("condition" in wanted) {
+			report(server.id, [wanted.condition]);
+			return undefined;
+		}
+		const unwatched = unwatchedKinds(wanted.desired);
+		if (unwatched === undefined || unwatched.length > 0) {
+			if (unwatched !== undefined) report(server.id, unwatched);
+			return undefined;
+		}
+		const outcome = await act(wanted.desired, objectsAt(namespace, name));
+		if (byKey.get(key) === entry && lease.held) report(server.id, outcome.conditions);
+		return again(key, outcome);
+	}
+
+	function act(desired: DesiredServer | undefined, actual: readonly Actual[]): Promise<Outcome> {
+		const actions = plan({ ...(desired === undefined ? {} : { desired }), actual, settled: applied.settled });
+		return carryOut(actions, { ...deps, applied, signal: lease.signal, server: desired?.id });
+	}
+
+	function again(key: string, { failure, waitMs }: Outcome): number | undefined {
+		if (failure === undefined) {
+			failures.delete(key);
+			return waitMs;
+		}
+		const count = (failures.get(key) ?? 0) + 1;
+		failures.set(key, count);
+		return Math.max(waitMs ?? 0, backOffMs(failure, count));
+	}
+
+	/** Why it cannot be told what is there; undefined where the watches are about to tell. */
+	function unwatchedKinds({ namespace, objects }: DesiredServer): readonly Condition[] | undefined {
+		const states = objects.map((object) => cache.state(kindOf(object), namespace));
+		const missing = states.filter(({ listed }) => !listed);
+		if (missing.some(({ refused, problem }) => refused !== true || problem === undefined)) return undefined;
+		const problems = new Set(missing.map(({ problem }) => problem ?? ""));
+		return [...problems].map((problem) => ({ reason: "forbidden", message: `${problem}.` }));
+	}
+
+	function objectsAt(namespace: string, name: string): readonly Actual[] {
+		return ownedKinds.flatMap((kind) => {
+			const object = cache.get(kind, namespace, name);
+			if (object === undefined || !isOurs(object, gatewayName)) return [];
+			return [{ kind, object: applied.newest({ kind, namespace, name }, object) }];
+		});
+	}
+
+	/** Of a server that is only to be found now: it is the business of whoever took it over. */
+	function isLeft(object: OwnedObject): boolean {
+		return servers?.get(serverIdOf(object) ?? "")?.manage === false;
+	}
+
+	/** Of a server that is elsewhere now, and is not there yet. */
+	function isMoving(object: OwnedObject): boolean {
+		const there = entries.get(serverIdOf(object) ?? "")?.wanted;
+		return there !== undefined && cache.get("Deployment", there.namespace, there.name) === undefined;
+	}
+
+	function report(id: string, conditions: readonly Condition[]): void {
+		const before = found.get(id) ?? [];
+		if (conditions.length === 0) found.delete(id);
+		else found.set(id, conditions);
+		for (const { reason, message } of conditions) {
+			if (before.some((one) => one.message === message)) continue;
+			log.warn({ event: "kubernetes_condition", server: id, reason }, `${id}: ${message}`);
+		}
+		if (before.length > 0 && conditions.length === 0 && entries.has(id)) {
+			log.info({ event: "kubernetes_well", server: id }, `${id}: on Kubernetes as it is wanted`);
+		}
+	}
+
+	const unsubscribe = cache.subscribe(({ kind, namespace, name }) => {
+		if (kind === "*") addAll(false);
+		else if (kind !== "Pod" && kind !== "EndpointSlice") queue.add(keyOf({ namespace, name }));
+	});
+	const resync = setInterval(() => addAll(false), deps.resyncMs ?? RESYNC_MS);
+
+	return {
+		setServers,
+		conditions(id) {
+			const entry = entries.get(id);
+			if (entry === undefined) return [];
+			const deployment = cache.get("Deployment", entry.wanted.namespace, entry.wanted.name);
+			return [
+				...(lease.problem === undefined ? [] : [lease.problem]),
+				...(lease.retired ? [cleanedUp] : []),
+				...(found.get(id) ?? []),
+				...(deployment === undefined ? [] : deploymentConditions(deployment)),
+			];
+		},
+		leaseChanged() {
+			if (lease.held) addAll(true);
+			// Another one may have put it right: whoever does not write does not know.
+			else found.clear();
+		},
+		again() {
+			lease.resume();
+			entries = new Map();
+			if (servers !== undefined) setServers([...servers.values()]);
+			addAll(true);
+		},
+		async close() {
+			unsubscribe();
+			clearInterval(resync);
+			const limit = AbortSignal.timeout(CLOSE_MS);
+			await Promise.race([queue.close(), new Promise((resolve) => limit.addEventListener("abort", resolve))]);
+		},
+	};
+}
+
+interface Actual {
+	readonly kind: OwnedKind;
+	readonly object: OwnedObject;
+}
+
+function keyOf({ namespace, name }: Place): string {
+	return `${namespace}/${name}`;
+}
+
+const cleanedUp: Condition = {
+	reason: "cleaned_up",
+	message: "`mcp-gateway cleanup` has removed it. It is made again after SIGHUP or a restart of the control plane.",
+};
+
+const BACK_OFF = {
+	outdated: { first: 200, most: 60_000 },
+	busy: { first: 1000, most: 60_000 },
+	// A person who repairs it shall not wait long to see that it works.
+	refused: { first: 1000, most: 20_000 },
+} as const;
+
+/** Doubled with each failure, and half of it by chance. */
+function backOffMs(failure: keyof typeof BACK_OFF, count: number): number {
+	const { first, most } = BACK_OFF[failure];
+	return Math.min(most, first * 2 ** (count - 1)) * (0.5 + Math.random() / 2);
+}

@@ -1,0 +1,33 @@
+import type { KubernetesServer } from "../../registry/model.ts";
+import { objectName } from "../names.ts";
+import type { Charts } from "../objects/chart.ts";
+import { serverObjects } from "../objects/objects.ts";
+import type { Wanted } from "./reconciler.ts";
+
+/** What each managed server is made of, by its entry and its chart. */
+export function createWanted(given: {
+	readonly charts: Charts;
+	readonly gatewayName: string;
+	/** Of entries that name none. */
+	readonly namespace: string;
+}): (server: KubernetesServer) => Wanted {
+	return (server) => {
+		const { id } = server;
+		const place = { namespace: server.namespace ?? given.namespace, name: objectName(id) };
+		const result = given.charts.values(server);
+		if (!result.ok) return { ...place, condition: { reason: "chart_faulty", message: result.problem } };
+		const { replicas, autoscale } = result.values;
+		const own = server.values.replicas;
+		const objects = serverObjects(result.values, { id, namespace: place.namespace, owner: given.gatewayName });
+		return {
+			...place,
+			desired: {
+				id,
+				...place,
+				objects,
+				...(own !== undefined && autoscale === undefined && { replicas: own }),
+				...(own === undefined && replicas !== undefined && { initialReplicas: replicas }),
+			},
+		};
+	};
+}

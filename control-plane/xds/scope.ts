@@ -39,7 +39,7 @@ export function scope(server: ServerIR): Message {
 function routes(server: ServingServer): Message[] {
 	const { id, route, upstream } = server;
 	const sse = route.transport === "sse";
-	const to = (match: Message, rewrite: string, more: Message): Message => ({
+	const to = (match: Message, rewrite: string, more: Message = {}): Message => ({
 		name: id,
 		match,
 		route: {
@@ -62,17 +62,17 @@ function routes(server: ServingServer): Message[] {
 		to({ path: `/${id}/`, ...match, headers: [byGet] }, route.path, more),
 		to({ prefix: `/${id}/`, ...match }, "/", more),
 	];
-	const ofEndpoint = (headers: Message[], more: Message): Message[] => [
-		{ ...to({ path: `/${id}`, headers: [...headers, ...plain] }, route.path, more), ...unfiltered },
+	if (sse) {
+		const pinned = route.sessionAffinity && mayHaveReplicas(upstream);
+		return [...(pinned ? ofStream(onReplica, { retry_policy: noRetry }) : []), ...ofStream({}, {})];
+	}
+	return [
+		{ ...to({ path: `/${id}`, headers: plain }, route.path), ...unfiltered },
 		...(route.path.endsWith("/")
 			? [{ path: `/${id}` }, { prefix: `/${id}/` }]
 			: [{ path: `/${id}/` }, { path_separated_prefix: `/${id}` }]
-		).map((match) => to({ ...match, ...(headers.length === 0 ? {} : { headers }) }, route.path, more)),
+		).map((match) => to(match, route.path)),
 	];
-	const pinned = route.sessionAffinity && mayHaveReplicas(upstream);
-	const retry_policy = noRetry;
-	if (sse) return [...(pinned ? ofStream(onReplica, { retry_policy }) : []), ...ofStream({}, {})];
-	return [...(pinned ? ofEndpoint([inSession], { retry_policy }) : []), ...ofEndpoint([], {})];
 }
 
 /** What the registry sets for the upstream itself is put in later, by the cluster. */
@@ -90,12 +90,16 @@ function unavailable(id: string, problem: string): Message {
 }
 
 /** Where there is no other replica, a retry is only work that Envoy does for each request. */
-function retries({ upstream }: ServingServer): Message {
+function retries({ upstream, route }: ServingServer): Message {
 	if (!mayHaveReplicas(upstream)) return {};
-	return { retry_policy: upstream.endpoints.some(({ standby }) => standby) ? retryOnStandby : retryPolicy };
+	const policy = upstream.endpoints.some(({ standby }) => standby) ? retryOnStandby : retryPolicy;
+	return { retry_policy: { ...policy, ...(route.sessionAffinity ? outsideSessions : {}) } };
 }
 
-const inSession: Message = { name: "mcp-session-id", present_match: true };
+/** Another replica knows nothing of the session: the client must learn that it is lost. */
+const outsideSessions: Message = {
+	retriable_request_headers: [{ name: "mcp-session-id", present_match: true, invert_match: true }],
+};
 
 const byGet: Message = { name: ":method", string_match: { exact: "GET" } };
 
@@ -126,7 +130,7 @@ const unfiltered: Message = {
 	),
 };
 
-/** A retry goes to another replica, which knows nothing of the session: the client must learn that it is lost. */
+/** As for sessions, see {@link outsideSessions}. */
 const noRetry: Message = { num_retries: 0 };
 
 /** Only what never reached a replica is sent to another: a tool call that was sent may have been carried out. */
@@ -159,7 +163,8 @@ export const preflight = { allowMethods: "GET, POST, DELETE", allowHeaders: "*, 
 const corsConfig: Message = {
 	typed_per_filter_config: {
 		"envoy.filters.http.cors": any("envoy.extensions.filters.http.cors.v3.CorsPolicy", {
-			allow_origin_string_match: [{ safe_regex: { regex: ".*" } }],
+			// The filter takes this for any origin; a regex would be compiled for each server, to 8 kB.
+			allow_origin_string_match: [{ exact: "*" }],
 			allow_methods: preflight.allowMethods,
 			allow_headers: preflight.allowHeaders,
 			expose_headers: exposedHeaders,

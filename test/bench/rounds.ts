@@ -60,3 +60,16 @@ export async function measureRounds(
 export function ratio(a: readonly number[], b: readonly number[]): number {
 	return median(a.map((value, round) => value / b[round]!));
 }
+
+/** Puts the rounds of processes of the same kind behind one another, so that the n-th ones stay pairs. */
+export function mergedByName(measured: readonly Measured[]): Measured[] {
+	const merged = new Map<string, Measured>();
+	for (const one of measured) {
+		const into = merged.get(one.name) ?? { name: one.name, perSecond: [], micros: [], statuses: {} };
+		into.perSecond.push(...one.perSecond);
+		into.micros.push(...one.micros);
+		addCounts(into.statuses, one.statuses);
+		merged.set(one.name, into);
+	}
+	return [...merged.values()];
+}

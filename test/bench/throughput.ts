@@ -7,10 +7,10 @@ import { startLoad, startUpstream } from "./child.ts";
 import { startEnvoy } from "./envoy.ts";
 import { bareRoute, endpoint, staticRoute } from "./envoy-config.ts";
 import { callInSession, fixtureCall, modernCallBytes, type ToolCall, toolCall } from "./mcp-request.ts";
-import { addCounts, countsText, median } from "./numbers.ts";
+import { countsText, median } from "./numbers.ts";
 import { pin } from "./pin.ts";
 import type { Bar, BenchOptions, Section } from "./report.ts";
-import { type Measured, measureRounds, ratio, type Target } from "./rounds.ts";
+import { type Measured, measureRounds, mergedByName, ratio, type Target } from "./rounds.ts";
 
 const path = "/server-0";
 
@@ -124,19 +124,6 @@ export function gatewayOf(servers: number, port: number, accessLog: string): Pro
 		registry: Object.fromEntries(ids.map((id) => [id, endpoint(port, "/mcp")])),
 		args: ["--concurrency", "1", "--access-log", accessLog],
 	});
-}
-
-/** Puts the rounds of processes of the same kind behind one another, so that the n-th ones stay pairs. */
-function mergedByName(measured: readonly Measured[]): Measured[] {
-	const merged = new Map<string, Measured>();
-	for (const one of measured) {
-		const into = merged.get(one.name) ?? { name: one.name, perSecond: [], micros: [], statuses: {} };
-		into.perSecond.push(...one.perSecond);
-		into.micros.push(...one.micros);
-		addCounts(into.statuses, one.statuses);
-		merged.set(one.name, into);
-	}
-	return [...merged.values()];
 }
 
 /** What all targets did with one kind of call and answer at one number of connections. */

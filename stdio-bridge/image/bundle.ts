@@ -5,18 +5,19 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { packageOf } from "../../control-plane/sbom.ts";
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Bundles a program and all that it imports into one CommonJS file. */
-export async function bundle(entry: string, file: string): Promise<void> {
+/** Bundles a program and all that it imports into one CommonJS file; resolves with the npm packages that are in it. */
+export async function bundle(entry: string, file: string): Promise<string[]> {
 	const build = await rolldown({
 		input: entry,
 		platform: "node",
@@ -34,8 +35,26 @@ export async function bundle(entry: string, file: string): Promise<void> {
 			},
 		],
 	});
-	await build.write({ file, format: "cjs", codeSplitting: false });
+	const { output } = await build.write({ file, format: "cjs", codeSplitting: false });
 	await build.close();
+	const modules = output.flatMap((part) => (part.type === "chunk" ? part.moduleIds : []));
+	return [...new Set(modules.flatMap((path) => packageOf(path) ?? []))].sort();
+}
+
+/** The licences' texts of what the folder holds, as most of them ask for: packages, Node and C library. */
+async function licences(packages: readonly string[]): Promise<string> {
+	const texts = packages.map(async (name) => {
+		const root = here(`../../node_modules/${name}/`);
+		const file = (await readdir(root)).find((one) => /^licen[cs]e/i.test(one));
+		const { version, license } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+		const text = file === undefined ? `Licence: ${license}\n` : await readFile(join(root, file), "utf8");
+		return `== ${name} ${version}\n\n${text}`;
+	});
+	const others = { Node: "/usr/local/LICENSE", "GNU C library": "/usr/share/doc/libc6/copyright" };
+	for (const [name, file] of Object.entries(others)) {
+		texts.push(readFile(file, "utf8").then((text) => `== ${name}\n\n${text}`));
+	}
+	return (await Promise.all(texts)).join("\n");
 }
 
 /** Lets the bridge in `folder` start and end once, and keeps what V8 has compiled meanwhile. */
@@ -68,7 +87,9 @@ async function compile(folder: string): Promise<void> {
 if (import.meta.main) {
 	const folder = resolve(process.argv[2] ?? "");
 	await mkdir(folder, { recursive: true });
-	await bundle(here("main.ts"), join(folder, "bridge.js"));
+	const packages = await bundle(here("main.ts"), join(folder, "bridge.js"));
+	await writeFile(join(folder, "packages.json"), JSON.stringify(packages));
+	await writeFile(join(folder, "licences.txt"), await licences(packages));
 	await copyFile(here("mcp-gateway.cjs"), join(folder, "mcp-gateway.cjs"));
 	const { name, version } = JSON.parse(await readFile(here("../../package.json"), "utf8"));
 	await writeFile(join(folder, "package.json"), JSON.stringify({ name, version, type: "commonjs" }));

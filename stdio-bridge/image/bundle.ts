@@ -50,10 +50,12 @@ async function licences(packages: readonly string[]): Promise<string> {
 		const text = file === undefined ? `Licence: ${license}\n` : await readFile(join(root, file), "utf8");
 		return `== ${name} ${version}\n\n${text}`;
 	});
-	const others = { Node: "/usr/local/LICENSE", "GNU C library": "/usr/share/doc/libc6/copyright" };
-	for (const [name, file] of Object.entries(others)) {
-		texts.push(readFile(file, "utf8").then((text) => `== ${name}\n\n${text}`));
-	}
+	// Images of Node that others make may not have these files.
+	const ofImage = async (name: string, file: string, otherwise: string) =>
+		`== ${name}\n\n${await readFile(file, "utf8").catch(() => otherwise)}`;
+	const nodes = `Licence: https://github.com/nodejs/node/blob/${process.version}/LICENSE\n`;
+	texts.push(ofImage("Node", "/usr/local/LICENSE", nodes));
+	texts.push(ofImage("GNU C library", "/usr/share/doc/libc6/copyright", "Licence: LGPL-2.1-or-later\n"));
 	return (await Promise.all(texts)).join("\n");
 }
 

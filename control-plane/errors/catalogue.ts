@@ -161,7 +161,7 @@ export const catalogue = {
 	overloaded: {
 		status: 503,
 		code: -32089,
-		message: "The gateway is at its limit of memory or connections. Try again shortly.",
+		message: "The gateway is at its limit of memory. Try again shortly.",
 	},
 	internal: {
 		status: 500,

@@ -33,7 +33,7 @@ export const bootstrapDefaults = {
  * Envoy's bootstrap: who it is and where its control plane is; everything else arrives over ADS.
  * Scoped routes are asked for from within the listener, so nothing here names them.
  */
-export function bootstrap(options: BootstrapOptions) {
+export function bootstrap(options: BootstrapOptions, platform: NodeJS.Platform = process.platform) {
 	// 0s: Envoy waits for its first clusters and listener rather than start without them after 15 s. There is nothing it
 	// could serve before, and /ready keeps telling so.
 	const overAds = { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" };
@@ -63,6 +63,8 @@ export function bootstrap(options: BootstrapOptions) {
 			clusters: [xdsCluster(options), ...(options.probes === undefined ? [] : [adminCluster(options.admin)])],
 			...(options.probes === undefined ? {} : { listeners: [probeListener(options.probes)] }),
 		},
+		// Envoy asks macOS itself, which alone knows the name servers of a VPN.
+		...(platform === "darwin" ? {} : { typed_dns_resolver_config: dnsResolver }),
 		// A server's statistics are created with its first request: memory and start-up grow with use, not with the registry.
 		deferred_stat_options: { enable_deferred_creation_stats: true },
 		// Without a sink the periodic merge of all histograms is work for nobody; reading /stats does it when asked.
@@ -85,6 +87,20 @@ export function bootstrapYaml(options: BootstrapOptions): string {
 		stringify(bootstrap(options), { lineWidth: 120, aliasDuplicateObjects: false }),
 	].join("\n");
 }
+
+/**
+ * How names are asked for, by all clusters. While Envoy starts everything waits until each name has had an answer or been
+ * given up, so a name server that is silent is given up soon: by c-ares' defaults that would take eleven seconds. Two tries,
+ * since a lost packet alone would send the server's traffic to its IPv6 addresses.
+ */
+const dnsResolver = {
+	name: "envoy.network.dns_resolver.cares",
+	typed_config: {
+		"@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+		query_timeout_seconds: 1,
+		query_tries: 2,
+	},
+};
 
 function xdsCluster({ xds, xdsTls }: BootstrapOptions) {
 	const byName = "host" in xds && !/^[\d.]+$|:/.test(xds.host);

@@ -13,6 +13,8 @@ export interface GatewayOptions {
 	readonly registry: object | string | undefined;
 	readonly args?: readonly string[];
 	readonly env?: NodeJS.ProcessEnv;
+	/** Command and arguments to run it by: those of a namespace, in which its addresses then are. */
+	readonly within?: readonly string[];
 	/** False: return once it is started, without waiting until traffic is served. */
 	readonly waitForReady?: boolean;
 }
@@ -77,7 +79,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 		...(given.includes("--concurrency") ? [] : ["--concurrency", "2"]),
 		...given,
 	];
-	const child = spawn(NODE, [mainFile, ...args], {
+	const [command = NODE, ...rest] = [...(options.within ?? []), NODE, mainFile, ...args];
+	const child = spawn(command, rest, {
 		cwd: tempDir,
 		env: { ...process.env, XDG_RUNTIME_DIR: tempDir, ...options.env, [MARK]: mark },
 		stdio: ["ignore", "pipe", "pipe"],

@@ -38,6 +38,14 @@ describe("bootstrap", () => {
 		expect(admin.address).toEqual({ pipe: { path: "/run/a.sock", mode: 384 } });
 	});
 
+	test("leaves names to macOS there, and gives silent name servers up elsewhere", () => {
+		expect(bootstrap(local, "darwin")).not.toHaveProperty("typed_dns_resolver_config");
+		for (const platform of ["linux", "win32"] as const) {
+			const { typed_dns_resolver_config: resolver } = bootstrap(local, platform);
+			expect(resolver?.typed_config).toMatchObject({ query_timeout_seconds: 1, query_tries: 2 });
+		}
+	});
+
 	test("resolves names and nothing else", () => {
 		const type = (host: string) => bootstrap({ ...local, xds: { host, port: 1 } }).static_resources.clusters[0]?.type;
 		expect(["10.0.0.1", "::1", "control-plane", "a.b.c"].map(type)).toEqual([

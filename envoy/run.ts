@@ -12,13 +12,18 @@ export interface RunResult {
 export function run(
 	command: string,
 	args: readonly string[],
-	options: { env?: NodeJS.ProcessEnv; timeoutMs?: number } = {},
+	options: { env?: NodeJS.ProcessEnv; cwd?: string; timeoutMs?: number } = {},
 ): Promise<RunResult> {
 	return new Promise((resolve) => {
 		execFile(
 			command,
 			[...args],
-			{ env: options.env ?? process.env, timeout: options.timeoutMs ?? 0, maxBuffer: 16 * 1024 * 1024 },
+			{
+				env: options.env ?? process.env,
+				cwd: options.cwd,
+				timeout: options.timeoutMs ?? 0,
+				maxBuffer: 16 * 1024 * 1024,
+			},
 			(error, stdout, stderr) => {
 				if (error === null) return resolve({ code: 0, stdout, stderr });
 				if (typeof error.code === "number") return resolve({ code: error.code, stdout, stderr });

@@ -8,6 +8,7 @@ import { BASE_CHART, ownCharts } from "../../control-plane/kubernetes/objects/ch
 import { isMap } from "../../control-plane/registry/dialect.ts";
 import { valueFields } from "../../control-plane/registry/k8s-values.ts";
 import { parseRegistry } from "../../control-plane/registry/parse.ts";
+import { anyones } from "../support/anyones.ts";
 import { helm, rendered } from "../support/helm.ts";
 import {
 	type GoldenServer,
@@ -17,18 +18,6 @@ import {
 	goldenServers,
 } from "../support/kubernetes-golden.ts";
 import { managedEntry } from "../unit/fuzz/kubernetes.ts";
-
-/** What says whose an object is, and so differs between Helm and the gateway. */
-const OWNERSHIP = new Set(["app.kubernetes.io/managed-by", "mcp-gateway/owner", "helm.sh/chart"]);
-
-/** A copy without the labels of {@link OWNERSHIP}, wherever they are. */
-function anyones(value: unknown): unknown {
-	if (Array.isArray(value)) return value.map(anyones);
-	if (!isMap(value)) return value;
-	return Object.fromEntries(
-		Object.entries(value).flatMap(([key, inner]) => (OWNERSHIP.has(key) ? [] : [[key, anyones(inner)]])),
-	);
-}
 
 /** By kind, of which a server has one each. */
 function byKind(objects: readonly unknown[]): Record<string, unknown> {

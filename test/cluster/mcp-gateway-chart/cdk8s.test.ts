@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { InvalidProps } from "../../../cdk8s/index.ts";
+import { mergeLayers } from "../../../control-plane/kubernetes/objects/values.ts";
+import {
+	chartNamespace,
+	chartRelease,
+	installed,
+	manifests,
+	synthesized,
+	valueSets,
+	valuesOf,
+} from "../../support/gateway-chart.ts";
+import { rendered } from "../../support/helm.ts";
+import { synth } from "../../support/synth.ts";
+
+/** `helm template` and `cdk8s synth` give the same installation, object by object. */
+
+let folder: string;
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), "cdk8s-values-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const byHelm = async (values: object) =>
+	(await rendered(chartRelease, "mcp-gateway", chartNamespace, values)) as readonly KubernetesObject[];
+
+describe("of the same values", () => {
+	test.each(valueSets)("%s", async (set) => {
+		const values = { registry: {}, ...valuesOf(set) };
+		const file = join(folder, set);
+		await writeFile(file, JSON.stringify(values));
+		const { code, stdout, stderr } = await synth({ VALUES: file, RELEASE: chartRelease, NAMESPACE: chartNamespace });
+		expect(stderr).toBe("");
+		expect(code).toBe(0);
+		expect(installed(manifests(stdout))).toEqual(installed(await byHelm(values)));
+	});
+});
+
+const pairs = valueSets.flatMap((one, index) => valueSets.slice(index + 1).map((other) => [one, other] as const));
+
+describe("of two sets together", () => {
+	test.each(pairs)("%s and %s", async (one, other) => {
+		const {
+			credentials,
+			cleanup,
+			test: tested,
+			...props
+		} = mergeLayers(valuesOf(one) as Record<string, unknown>, valuesOf(other) as Record<string, unknown>);
+		const attempt = await byHelm({ ...props, credentials, cleanup, test: tested }).catch((error: Error) => error);
+		if (attempt instanceof Error) expect(() => synthesized(props), attempt.message).toThrow(InvalidProps);
+		else expect(installed(synthesized(props))).toEqual(installed(attempt));
+	});
+});

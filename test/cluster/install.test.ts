@@ -5,21 +5,29 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { makeXdsCredentials } from "../../control-plane/credentials/certificates.ts";
 import { ownCharts } from "../../control-plane/kubernetes/objects/chart.ts";
-import type { ApiRequest } from "../../control-plane/kubernetes/write/request.ts";
-import { hashOfKey } from "../../control-plane/registry/api-keys.ts";
 import { run } from "../../envoy/run.ts";
-import { makeCertificate } from "../support/certificate.ts";
 import { eventually } from "../support/gateway.ts";
 import { helm } from "../support/helm.ts";
 import { NODE } from "../support/process.ts";
 import { asAdmin } from "./support/api.ts";
-import { legacyClient, type McpClient, modernClient, podOf } from "./support/clients.ts";
-import { httpDeployment, httpPort } from "./support/http-deployment.ts";
-import { everythingIn, labelled } from "./support/inventory.ts";
+import { type McpClient, modernClient, podOf } from "./support/clients.ts";
+import { httpDeployment } from "./support/http-deployment.ts";
+import {
+	apiKey,
+	type Before,
+	expectNothingLeft,
+	type Ground,
+	installationValues,
+	prepare,
+	secret,
+	serverIds,
+	useServers,
+} from "./support/installation.ts";
+import { everythingIn } from "./support/inventory.ts";
 import { core } from "./support/kube.ts";
 import { startLoad } from "./support/load.ts";
 import { useNamespace } from "./support/namespace.ts";
-import { type ReleaseAddress, releaseAddress } from "./support/release.ts";
+import type { ReleaseAddress } from "./support/release.ts";
 import { clustersRequest } from "./support/xds-request.ts";
 
 /**
@@ -32,53 +40,24 @@ const home = useNamespace("chart-home");
 const tools = useNamespace("chart-tools");
 const release = "gw";
 const chart = join(ownCharts, "mcp-gateway");
-const apiKey = "a key of the cluster tests";
 const SLOW = 240_000;
 
-const [repository, tag] = splitImage(images.gateway);
-const [bridgeRepository, bridgeTag] = splitImage(images.bridge);
-const [envoyRepository, envoyTag] = splitImage(images.envoy);
-
 const values = {
-	image: { repository, tag },
-	bridgeImage: { repository: bridgeRepository, tag: bridgeTag },
-	envoy: { image: { repository: envoyRepository, tag: envoyTag }, drainSeconds: 15 },
-	tls: { secretName: "gateway-tls" },
-	auth: { apiKeys: { secretName: "keys" }, anonymous: "never" },
-	kubernetes: { namespaces: [home.name, tools.name] },
-	registry: {
-		outside: { endpoint: `http://outside.${home.name}.svc:${httpPort}/mcp` },
-		web: { type: "k8s", image: images.http, replicas: 2, drainSeconds: 2 },
-		py: {
-			...{ type: "k8s", transport: "stdio", namespace: tools.name },
-			...{ image: images.python, command: ["python3", "/app/stdio.py"], drainSeconds: 2 },
-		},
-	},
-	test: { servers: ["outside", "web", "py"], apiKey: { secretName: "test-key" } },
+	...installationValues({ images, home, tools }),
+	test: { servers: serverIds, apiKey: { secretName: "test-key" } },
 };
 
-let request: ApiRequest;
+let ground: Ground;
+let before: Before;
 let valuesFile: string;
-let ca: string;
-let before: { readonly home: readonly string[]; readonly tools: readonly string[] };
 let gateway: ReleaseAddress;
 const clients: McpClient[] = [];
 
 beforeAll(async () => {
-	request = await asAdmin();
+	ground = { request: await asAdmin(), images, release, home, tools };
 	valuesFile = join(await mkdtemp(join(tmpdir(), "chart-values-")), "values.json");
 	await writeFile(valuesFile, JSON.stringify(values));
-	const { cert, key } = await makeCertificate([`${release}.${home.name}.svc`], []);
-	ca = cert;
-	await home.create(
-		secret("gateway-tls", { "tls.crt": cert, "tls.key": key }),
-		secret("keys", { "api-keys.yaml": `tester: sha256:${hashOfKey(apiKey)}\n` }),
-		secret("test-key", { key: apiKey }),
-		httpDeployment({ name: "outside", image: images.http, replicas: 1 }),
-		service("outside"),
-	);
-	await home.readyPods("app=outside", 1);
-	before = { home: await everythingIn(request, home.name), tools: await everythingIn(request, tools.name) };
+	before = await prepare(ground, secret("test-key", { key: apiKey }));
 });
 beforeEach(() => {
 	home.tellOnFailure();
@@ -100,8 +79,7 @@ test(
 		await home.readyPods(`app.kubernetes.io/component=control-plane`, 2);
 		await home.readyPods(`app.kubernetes.io/component=envoy`, 2);
 		// Neither their account nor the right to write Secrets outlives the hook.
-		expect((await everythingIn(request, home.name)).filter((name) => /credentials/.test(name))).toEqual([]);
-		gateway = await releaseAddress(home.name, release, ca, { "x-api-key": apiKey });
+		expect((await everythingIn(ground.request, home.name)).filter((name) => /credentials/.test(name))).toEqual([]);
 	},
 	SLOW,
 );
@@ -121,16 +99,7 @@ test(
 test(
 	"the SDK's clients of both eras use servers of three kinds by the Service, over TLS",
 	async () => {
-		for (const server of ["outside", "web", "py"]) {
-			const legacy = await legacyClient(`${gateway.url}/${server}`, gateway.fetch);
-			const modern = await modernClient(`${gateway.url}/${server}`, gateway.fetch);
-			clients.push(legacy, modern);
-			expect(await podOf(legacy)).toMatch(new RegExp(`^${server}-`));
-			expect(await podOf(modern)).toMatch(new RegExp(`^${server}-`));
-			await legacy.call("add_note", { text: `for ${server}` });
-		}
-		const keyless = await releaseAddress(home.name, release, ca, {});
-		await expect(legacyClient(`${keyless.url}/web`, keyless.fetch)).rejects.toThrow(/API key/i);
+		gateway = await useServers(ground, before, clients);
 	},
 	SLOW,
 );
@@ -227,7 +196,7 @@ test(
 		expect(many.failures).toEqual([]);
 		expect(few.failures).toEqual([]);
 		expect(many.succeeded).toBeGreaterThan(500);
-		for (const [index, server] of ["outside", "web", "py"].entries()) {
+		for (const [index, server] of serverIds.entries()) {
 			expect(await clients[2 * index]?.call("notes"), server).toBe(`for ${server}`);
 		}
 		const late_ = await modernClient(`${gateway.url}/late`, gateway.fetch);
@@ -242,41 +211,10 @@ test(
 	async () => {
 		for (const client of clients.splice(0)) await client.close().catch(() => {});
 		await helm("uninstall", release, ...inHome, "--wait");
-		await eventually(
-			"the namespaces are as they were before",
-			async () => {
-				const now = { home: await everythingIn(request, home.name), tools: await everythingIn(request, tools.name) };
-				return JSON.stringify(now) === JSON.stringify(before);
-			},
-			90_000,
-		).catch(async () => {
-			expect({ home: await everythingIn(request, home.name), tools: await everythingIn(request, tools.name) }).toEqual(
-				before,
-			);
-		});
-		const ours = [
-			`mcp-gateway/owner=${release}`,
-			`app.kubernetes.io/name=mcp-gateway,app.kubernetes.io/instance=${release}`,
-		];
-		for (const selector of ours) expect(await labelled(request, selector), selector).toEqual([]);
+		await expectNothingLeft(ground, before);
 	},
 	SLOW,
 );
-
-/** Name and tag: a registry's port is no tag. */
-function splitImage(reference: string): readonly [string, string] {
-	const at = reference.lastIndexOf(":");
-	return [reference.slice(0, at), reference.slice(at + 1)];
-}
-
-function secret(name: string, stringData: Readonly<Record<string, string>>) {
-	return { apiVersion: "v1", kind: "Secret", metadata: { name }, stringData };
-}
-
-function service(name: string) {
-	const spec = { selector: { app: name }, ports: [{ name: "mcp", port: httpPort, targetPort: "mcp" }] };
-	return { apiVersion: "v1", kind: "Service", metadata: { name }, spec };
-}
 
 /** A pod that runs the script once. */
 function intruder(script: string, argument: string) {

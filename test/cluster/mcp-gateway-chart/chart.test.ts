@@ -3,10 +3,12 @@ import { join } from "node:path";
 import type { KubernetesObject, V1ConfigMap } from "@kubernetes/client-node";
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import { ownCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
+import { chartNamespace, chartRelease, refusedValues, valueSets, valuesOf } from "../../support/gateway-chart.ts";
 import { helm, rendered } from "../../support/helm.ts";
+import { dryRun } from "../support/dry-run.ts";
 import { kubectl } from "../support/kubectl.ts";
 import { customKinds } from "./custom-kinds.ts";
 
@@ -16,14 +18,12 @@ import { customKinds } from "./custom-kinds.ts";
  */
 
 const chart = "mcp-gateway";
-const inputs = readdirSync(join(import.meta.dirname, "in")).sort();
 const out = join(import.meta.dirname, "out");
 const update = process.env["UPDATE_GOLDEN"] === "1";
 const namespace = `chart-golden-${process.pid}`;
 
-const valuesOf = (input: string): object => parse(readFileSync(join(import.meta.dirname, "in", input), "utf8"));
 const objectsOf = async (values: object) =>
-	(await rendered("gw", chart, "gateway", values)) as readonly KubernetesObject[];
+	(await rendered(chartRelease, chart, chartNamespace, values)) as readonly KubernetesObject[];
 
 beforeAll(async () => {
 	await kubectl(["create", "namespace", namespace]);
@@ -41,7 +41,7 @@ test("has nothing that Helm would warn of", async () => {
 	);
 });
 
-describe.each(inputs)("%s", (input) => {
+describe.each(valueSets)("%s", (input) => {
 	test("renders the golden manifests", async () => {
 		const objects = await objectsOf(valuesOf(input));
 		const text = objects.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false })).join("---\n");
@@ -70,45 +70,24 @@ describe.each(inputs)("%s", (input) => {
 			expect(valid).toBe(true);
 		}
 		const known = objects.filter(({ kind = "" }) => customKinds[kind] === undefined);
-		// There are no namespaces of these names here.
-		const items = known.map(({ metadata, ...rest }) => ({
-			...rest,
-			metadata: { ...metadata, ...(metadata?.namespace !== undefined && { namespace }) },
-		}));
-		const told = await kubectl(
-			["apply", "--dry-run=server", "--validate=strict", "-f", "-"],
-			JSON.stringify({ apiVersion: "v1", kind: "List", items }),
-		);
-		const lines = told.trim().split("\n");
+		const lines = await dryRun(known, namespace);
 		expect(lines.filter((line) => !line.endsWith("created (server dry run)"))).toEqual([]);
-		expect(lines).toHaveLength(items.length);
+		expect(lines).toHaveLength(known.length);
 	});
 });
 
 test("no golden file is stale", () => {
-	const stale = (existsSync(out) ? readdirSync(out) : []).filter((file) => !inputs.includes(file));
+	const stale = (existsSync(out) ? readdirSync(out) : []).filter((file) => !valueSets.includes(file));
 	if (update) for (const file of stale) rmSync(join(out, file));
 	else expect(stale, "golden files that no input makes; run it with UPDATE_GOLDEN=1").toEqual([]);
 });
 
 describe("refuses", () => {
-	const keys = { apiKeys: { secretName: "keys" } };
-	test.each<[string, object, string]>([
-		["to be open to the outside by its Service", { service: { type: "LoadBalancer" } }, "open to everyone outside"],
-		["the same by an Ingress", { ingress: { enabled: true, hosts: ["a.example"] } }, "open to everyone outside"],
-		["the same by a route", { httpRoute: { enabled: true, parentRefs: [{ name: "a" }] } }, "open to everyone outside"],
-		["to let nobody in", { auth: { anonymous: "never" } }, "auth.apiKeys.secretName"],
-		["an Ingress without a host", { auth: keys, ingress: { enabled: true } }, "ingress.hosts is empty"],
-		["a route to nowhere", { auth: keys, httpRoute: { enabled: true } }, "httpRoute.parentRefs is empty"],
-		["certificates of clients without HTTPS", { tls: { clientCa: { secretName: "ca" } } }, "needs tls.secretName"],
-		["* beside a namespace", { kubernetes: { namespaces: ["*", "a"] } }, "stands alone"],
-		["a value that it does not know", { envoy: { replica: 3 } }, "replica"],
-		["a value of another type", { controlPlane: { replicas: "two" } }, "replicas"],
-	])("%s", async (_, values, words) => {
+	test.each(refusedValues)("%s", async (_, values, words) => {
 		await expect(objectsOf(values)).rejects.toThrow(words);
 	});
 
 	test("a release whose name does not do", async () => {
-		await expect(rendered("gw.1", chart, "gateway", {})).rejects.toThrow("does not do");
+		await expect(rendered("gw.1", chart, chartNamespace, {})).rejects.toThrow("does not do");
 	});
 });

@@ -50,6 +50,8 @@ export function installationOf(release: string, namespace: string, given: object
 	}
 	const merged = mergeLayers(defaults, given as ValueLayer);
 	if (!validate(merged)) throw new InvalidProps((validate.errors ?? []).map(sentence).join("\n"));
+	const gone = missing(defaults, merged);
+	if (gone !== undefined) throw new InvalidProps(`${gone} must not be null: leave it out.`);
 	const values = merged as unknown as GatewayValues;
 	const problem = togetherProblem(values);
 	if (problem !== undefined) throw new InvalidProps(problem);
@@ -66,6 +68,17 @@ export function installationOf(release: string, namespace: string, given: object
 		scheme: tls.secretName === "" ? "http" : "https",
 		port: service.port ?? (tls.secretName === "" ? 80 : 443),
 	};
+}
+
+/** The first value of the chart that has been taken away; only of `resources` all may go. */
+function missing(below: ValueLayer, above: ValueLayer): string | undefined {
+	for (const [key, value] of Object.entries(below)) {
+		const other = above[key];
+		if (other === undefined) return key;
+		const inner = key !== "resources" && isMap(value) && isMap(other) ? missing(value, other) : undefined;
+		if (inner !== undefined) return `${key}.${inner}`;
+	}
+	return undefined;
 }
 
 /** Whether something from outside the cluster may come in. */

@@ -55,3 +55,43 @@ describe("of two sets together", () => {
 		else expect(installed(synthesized(props))).toEqual(installed(attempt));
 	});
 });
+
+describe("at the edges", () => {
+	const endpoint = "https://mcp.example.com/mcp";
+	const none = { requests: null, limits: null };
+	test.each<[string, object]>([
+		["no time to drain", { envoy: { drainSeconds: 0 } }],
+		["no resources", { envoy: { resources: none }, controlPlane: { resources: none } }],
+		["no limit of memory", { envoy: { resources: { limits: { memory: null, cpu: "1" } } } }],
+		[
+			"own annotations of Prometheus",
+			{ metrics: { annotations: true }, envoy: { podAnnotations: { "prometheus.io/port": "1" } } },
+		],
+		[
+			"everyone named",
+			{
+				networkPolicy: { clients: [{ podSelector: {} }], metrics: [{ podSelector: {} }], admin: [{ podSelector: {} }] },
+			},
+		],
+		[
+			"a port of the nodes",
+			{ service: { type: "NodePort", nodePort: 30080, port: 8080 }, auth: { anonymous: "everywhere" } },
+		],
+		[
+			"a route without names",
+			{ auth: { anonymous: "everywhere" }, httpRoute: { enabled: true, parentRefs: [{ name: "a" }] } },
+		],
+		[
+			"an Ingress with a name alone",
+			{ auth: { anonymous: "everywhere" }, ingress: { enabled: true, hosts: ["a.example"] } },
+		],
+		["two registries", { existingRegistry: "other", registry: { docs: { endpoint } } }],
+		["the release's own namespace among others", { kubernetes: { namespaces: ["tools", chartNamespace] } }],
+		[
+			"texts that look otherwise",
+			{ registry: { docs: { endpoint, headers: { A: "yes", B: "1e3", C: "0x1f", D: "a: b # c" } } } },
+		],
+	])("%s", async (_, values) => {
+		expect(installed(synthesized(values))).toEqual(installed(await byHelm(values)));
+	});
+});

@@ -56,6 +56,10 @@ describe("refuses", () => {
 		);
 	});
 
+	test("to have a value taken away", () => {
+		expect(() => synthesized({ auth: { apiKeys: { key: null } } })).toThrow("auth.apiKeys.key must not be null");
+	});
+
 	test("to be without a namespace", () => {
 		expect(() => new McpGateway(new Chart(new App(), "test"), "gw")).toThrow("test/gw needs a namespace");
 	});

@@ -13,7 +13,9 @@ export const CONFIG_ANNOTATION = "mcp-gateway/config";
 
 export function configMap(values: ServerValues, identity: ObjectIdentity): OwnedKinds["ConfigMap"] {
 	const data = configData(values, identity.id);
-	return { apiVersion: "v1", kind: "ConfigMap", metadata: metadata(identity), data };
+	// The API server drops an empty map, and takes a second applier's for another value than the first one's.
+	const some = Object.keys(data).length > 0 && { data };
+	return { apiVersion: "v1", kind: "ConfigMap", metadata: metadata(identity), ...some };
 }
 
 /** Hash of a ConfigMap's data, hexadecimal. */

@@ -11,9 +11,6 @@ import { readText } from "./read-text.ts";
 /** Read where no other registry is named. */
 const exampleRegistry = join(root, "docs/examples/kubernetes.yaml");
 
-/** Values that only hooks of Helm go by: the same file does for both. */
-const OF_HOOKS = new Set(["global", "credentials", "cleanup", "test"]);
-
 /**
  * Variables of the environment: `REGISTRY`, a registry file; `VALUES`, a file with values of the chart `mcp-gateway`;
  * `RELEASE` and `NAMESPACE`, both `mcp-gateway` unless told; `SERVERS=1`, to have the objects of its servers of type k8s
@@ -33,10 +30,11 @@ export function createApp(env: NodeJS.ProcessEnv): App {
 	return app;
 }
 
-function readValues(file: string): Record<string, unknown> {
+/** Those that only hooks of Helm go by are passed over: the same file does for both. */
+function readValues(file: string): Readonly<Record<string, unknown>> {
 	const document = parseDocument(readText(file, "The values"));
 	for (const { message } of document.errors) throw new InvalidProps(`${file}: ${message}`);
 	const values: unknown = document.toJS() ?? {};
 	if (!isMap(values)) throw new InvalidProps(`${file} must be a map of values, as Helm takes it.`);
-	return Object.fromEntries(Object.entries(values).filter(([key]) => !OF_HOOKS.has(key)));
+	return values;
 }

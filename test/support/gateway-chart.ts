@@ -14,7 +14,8 @@ export const chartNamespace = "gateway";
 
 export const valueSets: readonly string[] = readdirSync(join(chartGolden, "in")).sort();
 
-export const valuesOf = (set: string): object => parse(readFileSync(join(chartGolden, "in", set), "utf8"));
+export const valuesOf = (set: string): Readonly<Record<string, unknown>> =>
+	parse(readFileSync(join(chartGolden, "in", set), "utf8"));
 
 export const manifests = (text: string) => parseAllDocuments(text).map((one) => one.toJS() as KubernetesObject);
 

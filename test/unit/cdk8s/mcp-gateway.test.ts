@@ -23,12 +23,6 @@ function file(name: string, text: string): string {
 	return join(folder, name);
 }
 
-/** Hooks of Helm, which the constructs have no props for. */
-function props(set: string): object {
-	const { credentials: _, cleanup: __, test: ___, ...rest } = valuesOf(set) as Record<string, unknown>;
-	return rest;
-}
-
 const registryOf = (objects: readonly KubernetesObject[]) =>
 	(objects.find(({ kind }) => kind === "ConfigMap") as V1ConfigMap | undefined)?.data;
 
@@ -36,7 +30,7 @@ describe("makes what Helm renders of", () => {
 	test.each(valueSets)("%s", (set) => {
 		const wanted = installed(goldenManifests(set));
 		expect(Object.keys(wanted).length).toBeGreaterThan(10);
-		expect(installed(synthesized(props(set)))).toEqual(wanted);
+		expect(installed(synthesized(valuesOf(set)))).toEqual(wanted);
 	});
 });
 

@@ -20,7 +20,7 @@ export function deltaProtocol(sequencer: Sequencer): Protocol<DeltaRequest, Delt
 			);
 			return true;
 		},
-		recall() {},
+		recall: () => 0,
 		response({ type, nonce, serial, upsert, remove }) {
 			const url = typeUrl[type];
 			const { salts } = sequencer.types[type];

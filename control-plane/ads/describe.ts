@@ -79,7 +79,7 @@ function describeType({ sequencer }: AdsStream, type: ResourceType, snapshot: Sn
 	const state = sequencer.types[type];
 	const { acks, nacks, behindSince, ...moments } = state.counts;
 	const desired = snapshot?.resources[type] ?? new Map();
-	const { upsert, remove } = state.difference(desired);
+	const { upsert, remove } = snapshot === undefined ? nothing : sequencer.difference(type, snapshot);
 	const underWay = [...state.outstanding.values()].flatMap(({ changes }) => [...changes.keys()]);
 	return {
 		subscribed: state.wanted(desired).length,
@@ -91,6 +91,8 @@ function describeType({ sequencer }: AdsStream, type: ResourceType, snapshot: Sn
 		lagMs: behindSince === undefined ? 0 : now - behindSince,
 	};
 }
+
+const nothing = { upsert: [], remove: [] };
 
 function versionOf(node: Node | undefined): string | undefined {
 	const version = node?.user_agent_build_version?.version;

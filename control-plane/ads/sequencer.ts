@@ -1,7 +1,7 @@
 import type { EncodedResource, Snapshot } from "../snapshot/snapshot.ts";
 import { resourceTypes } from "../snapshot/snapshot.ts";
 import { clusterName, type ResourceType } from "../xds/names.ts";
-import { mayRetryAt } from "./refusals.ts";
+import { mayRetryAt, type Refusal } from "./refusals.ts";
 import { perType, traits, type Variant } from "./traits.ts";
 import { type Difference, TypeState } from "./type-state.ts";
 
@@ -68,7 +68,7 @@ export class Sequencer {
 
 	private push(type: ResourceType, snapshot: Snapshot, now: number, wake: (at: number) => void): Push | undefined {
 		const state = this.types[type];
-		let { upsert, remove } = state.difference(snapshot.resources[type], (refusal) => {
+		let { upsert, remove } = this.difference(type, snapshot, (refusal) => {
 			const at = mayRetryAt(refusal, snapshot.serial, traits[type].ofMachine);
 			if (at !== undefined && at > now) wake(at);
 			return at !== undefined && at <= now;
@@ -114,11 +114,26 @@ export class Sequencer {
 		return { type, nonce, serial: snapshot.serial, upsert, remove };
 	}
 
+	/** Resources to send and names to remove for Envoy to have the snapshot, as {@link TypeState.difference}. */
+	difference(type: ResourceType, snapshot: Snapshot, mayRetry?: (refusal: Refusal) => boolean): Difference {
+		const { upsert, remove } = this.types[type].difference(snapshot.resources[type], mayRetry);
+		if (type !== "cluster" || remove.length === 0) return { upsert, remove };
+		return { upsert, remove: remove.filter((name) => !this.keepsCluster(name, snapshot)) };
+	}
+
+	/** Whether nothing is known of a cluster's server yet, and Envoy has (or may have) a scope that leads to it. */
+	private keepsCluster(name: string, snapshot: Snapshot): boolean {
+		const scope = snapshot.resources.scope.get(serverOf(name));
+		if (!scope?.provisional || !this.types.cluster.sent.has(name)) return false;
+		const { subscription, sent } = this.types.scope;
+		return !subscription.active || sent.get(scope.name) !== scope.version;
+	}
+
 	/** A cluster goes once no scope that Envoy holds can route to it. */
 	private mayRemoveCluster(name: string, snapshot: Snapshot): boolean {
 		const scopes = this.types.scope;
 		if (!scopes.subscription.active) return true;
-		const id = name.slice(clusterName("").length);
+		const id = serverOf(name);
 		return scopes.acked.get(id) === snapshot.resources.scope.get(id)?.version && !scopes.isUnderWay(id);
 	}
 
@@ -137,9 +152,8 @@ export class Sequencer {
 	/** Whether Envoy has acknowledged all of the snapshot, but for what it refused. */
 	isInSync(snapshot: Snapshot): boolean {
 		return resourceTypes.every((type) => {
-			const state = this.types[type];
-			const { upsert, remove } = state.difference(snapshot.resources[type]);
-			return upsert.length === 0 && remove.length === 0 && state.outstanding.size === 0;
+			const { upsert, remove } = this.difference(type, snapshot);
+			return upsert.length === 0 && remove.length === 0 && this.types[type].outstanding.size === 0;
 		});
 	}
 
@@ -148,6 +162,11 @@ export class Sequencer {
 		const { listener, scope } = this.types;
 		return listener.acked.size > 0 && scope.taken;
 	}
+}
+
+/** The id of a cluster's server. */
+function serverOf(cluster: string): string {
+	return cluster.slice(clusterName("").length);
 }
 
 function lastSentAt(state: TypeState): number {

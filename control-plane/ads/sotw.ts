@@ -17,6 +17,9 @@ interface Memory {
 	kept: ReadonlyMap<string, readonly EncodedResource[]>;
 }
 
+/** So long an Envoy that comes with resources is told nothing while nothing is known of some servers. */
+export const unknownMs = 60_000;
+
 /**
  * The state-of-the-world variant: requests name all that is wanted; responses of clusters, scopes and listeners hold
  * all that is to be, so a held-back or refused change means that the version before it is sent along.
@@ -57,7 +60,9 @@ export function sotwProtocol(sequencer: Sequencer): Protocol<SotwRequest, SotwRe
 			state.subscribeTo(request.resource_names);
 			return true;
 		},
-		recall(snapshot) {
+		recall(snapshot, ageMs) {
+			const brings = Object.values(memories).some(({ brought }) => brought !== "");
+			if (brings && ageMs < unknownMs && hasUnknown(snapshot)) return unknownMs - ageMs;
 			for (const type of Object.keys(memories) as ResourceType[]) {
 				const memory = memories[type];
 				if (memory.brought === "") continue;
@@ -71,6 +76,7 @@ export function sotwProtocol(sequencer: Sequencer): Protocol<SotwRequest, SotwRe
 				}
 				memory.brought = "";
 			}
+			return 0;
 		},
 		response({ type, nonce, upsert }, snapshot) {
 			memories[type].nonce = nonce;
@@ -88,6 +94,12 @@ export function sotwProtocol(sequencer: Sequencer): Protocol<SotwRequest, SotwRe
 			};
 		},
 	};
+}
+
+/** Whether nothing is known yet of a server: what Envoy may have of it cannot be said, so it would be taken away. */
+function hasUnknown({ resources }: Snapshot): boolean {
+	for (const { provisional } of resources.scope.values()) if (provisional) return true;
+	return false;
 }
 
 /** One version for many resources, which only their content decides: the same after a restart. */

@@ -10,8 +10,12 @@ import type { Variant } from "./traits.ts";
 export interface Protocol<Request extends AdsRequest, Response> {
 	/** Takes what the request asks for. @returns False where the request is stale and nothing in it counts. */
 	subscribe(type: ResourceType, request: Request): boolean;
-	/** Compares what Envoy has from an earlier stream with the snapshot; before anything is sent. */
-	recall(snapshot: Snapshot): void;
+	/**
+	 * Compares what Envoy has from an earlier stream with the snapshot; before anything is sent.
+	 * @param ageMs Of the stream.
+	 * @returns Milliseconds that nothing is to be sent for, unless the snapshot changes; 0: send.
+	 */
+	recall(snapshot: Snapshot, ageMs: number): number;
 	response(push: Push, snapshot: Snapshot): Response;
 }
 
@@ -49,6 +53,7 @@ export function serveStream<Request extends AdsRequest, Response>(deps: StreamDe
 	const { call, log, now } = deps;
 	const sequencer = new Sequencer(deps.variant);
 	const protocol = deps.protocol(sequencer);
+	const connectedAt = now();
 	const sent = { pushes: 0, resources: 0, bytes: 0 };
 	let node: Node | undefined;
 	let timer: NodeJS.Timeout | undefined;
@@ -61,10 +66,14 @@ export function serveStream<Request extends AdsRequest, Response>(deps: StreamDe
 		// A client that does not read gets the latest once it does: what is not written is derived anew then.
 		if (ended || snapshot === undefined || writing > 0) return;
 		const time = now();
-		protocol.recall(snapshot);
+		clearTimeout(timer);
+		const waitMs = protocol.recall(snapshot, time - connectedAt);
+		if (waitMs > 0) {
+			timer = setTimeout(flush, waitMs);
+			return;
+		}
 		const { pushes, wakeAt } = sequencer.next(snapshot, time);
 		for (const push of pushes) write(push, snapshot);
-		clearTimeout(timer);
 		if (wakeAt !== undefined) timer = setTimeout(flush, Math.max(1, wakeAt - time));
 	}
 
@@ -126,7 +135,7 @@ export function serveStream<Request extends AdsRequest, Response>(deps: StreamDe
 	return {
 		variant: deps.variant,
 		sequencer,
-		connectedAt: now(),
+		connectedAt,
 		get node() {
 			return node;
 		},

@@ -166,7 +166,8 @@ export class TypeState {
 	}
 
 	/** A resource that Envoy wants and lacks in this version. */
-	private isDue({ name, version }: EncodedResource): boolean {
+	private isDue({ name, version, provisional }: EncodedResource): boolean {
+		if (provisional && this.sent.has(name)) return false;
 		return this.subscription.wants(name) && (this.sent.get(name) !== version || this.stale.has(name));
 	}
 

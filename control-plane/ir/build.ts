@@ -172,9 +172,12 @@ const podConnectMs = 2000;
  * Over its pods, or over the Service. Beside the endpoints themselves nothing depends on how many pods there are, so
  * scaling changes neither cluster nor route. Who is healthy is told by Kubernetes, and by connections that fail.
  */
-function buildKubernetes(server: KubernetesServer, context: BuildContext): ServingServer {
+function buildKubernetes(server: KubernetesServer, context: BuildContext): ServerIR {
 	const found = context.discover(server);
-	if (found.state === "missing") throw new Unavailable(found.problem);
+	if (found.state === "missing") {
+		const { problem, unknown } = found;
+		return { id: server.id, state: "unavailable", problem, ...(unknown !== undefined && { unknown: true }) };
+	}
 	const pods = found.via === "endpoints";
 	return {
 		id: server.id,

@@ -95,6 +95,8 @@ export interface UnavailableServer {
 	readonly state: "unavailable";
 	/** Why, and what to do; never a secret. */
 	readonly problem: string;
+	/** Nobody has told yet whether it can be served: an Envoy that has it keeps it as it is. */
+	readonly unknown?: true;
 }
 
 export type ServerIR = ServingServer | UnavailableServer;

@@ -57,6 +57,8 @@ export interface WatchState {
 	readonly problem?: string;
 	/** The API server answers and says no: there is no use in waiting for it. */
 	readonly refused?: true;
+	/** Nobody is asked about this namespace: they are not known, and will not be. */
+	readonly unwatched?: true;
 }
 
 /**
@@ -112,8 +114,11 @@ export type Discovery =
 			readonly host: string;
 			readonly port: number;
 	  }
-	/** Not to be served now, and why. `pending`: more may be known in a moment, once the cluster has answered. */
-	| { readonly state: "missing"; readonly problem: string; readonly pending?: true };
+	/**
+	 * Not to be served now, and why. `unknown`: the cluster has not told of it yet, so what Envoy has of it stays;
+	 * `pending`: it may in a moment, `refused`: it says no.
+	 */
+	| { readonly state: "missing"; readonly problem: string; readonly unknown?: "pending" | "refused" };
 
 /** Discovery as the builder asks for it. */
 export type Discover = (server: KubernetesServer) => Discovery;

@@ -87,7 +87,7 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 	const known = new WeakMap<KubernetesServer, Discovery>();
 	const waiting = new Set<() => void>();
 
-	const pending: Discovery = { state: "missing", problem: "the cluster is being looked for", pending: true };
+	const pending: Discovery = { state: "missing", problem: "the cluster is being looked for", unknown: "pending" };
 	let noCluster: Discovery = pending;
 
 	function serviceOf({ id, namespace, manage, service }: KubernetesServer): ServiceName {
@@ -106,7 +106,7 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 	/** Whether nothing is known of a server yet that may be known soon. */
 	function isPending(server: KubernetesServer): boolean {
 		const found = discover(server);
-		return found.state === "missing" && found.pending === true;
+		return found.state === "missing" && found.unknown === "pending";
 	}
 
 	const looking = () => servers.some(isPending);
@@ -153,7 +153,7 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 			place();
 		} catch (error) {
 			problem = (error as Error).message;
-			noCluster = { state: "missing", problem };
+			noCluster = { state: "missing", problem, unknown: "refused" };
 			search = undefined;
 			again = setTimeout(look, searchAgainMs).unref();
 		}

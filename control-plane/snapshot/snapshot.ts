@@ -12,6 +12,8 @@ export interface EncodedResource {
 	/** Hash of the bytes: the same content has the same version, after a restart too. */
 	readonly version: string;
 	readonly bytes: Buffer;
+	/** As of {@link Resource}: an Envoy that has another one of this name keeps that. */
+	readonly provisional?: true;
 }
 
 export type Resources = ReadonlyMap<string, EncodedResource>;
@@ -33,11 +35,11 @@ export const resourceTypes = [
 ] as const satisfies ResourceType[];
 
 /** Encodes one resource. @throws EncodeError where the message does not fit its type. */
-export function encodeResource({ type, name, message }: Resource): EncodedResource {
+export function encodeResource({ type, name, message, provisional }: Resource): EncodedResource {
 	const full = typeUrl[type];
 	const bytes = keep(encode(full.slice(full.lastIndexOf("/") + 1), message));
 	const version = createHash("sha256").update(bytes).digest("base64url").slice(0, 16);
-	return { type, name, version, bytes };
+	return { type, name, version, bytes, ...(provisional && { provisional }) };
 }
 
 /** Puts resources together. @throws Error where two of one type share a name: such a snapshot is never served. */
@@ -79,7 +81,7 @@ export function changeSnapshot(
 	for (const [type, changes] of made) {
 		for (const [name, resource] of changes) {
 			const was = before.resources[type].get(name);
-			if (was?.version === resource?.version) changes.delete(name);
+			if (was?.version === resource?.version && was?.provisional === resource?.provisional) changes.delete(name);
 		}
 		resources[type] = changedMap(before.resources[type], changes);
 	}

@@ -13,11 +13,14 @@ export interface Resource {
 	readonly type: ResourceType;
 	readonly name: string;
 	readonly message: Message;
+	/** Stands in for what is not known yet: only for an Envoy that has nothing of this name. */
+	readonly provisional?: true;
 }
 
 /** All resources of one server: cluster, endpoints and secrets where it is served, and always its scope. */
 export function translateServer(server: ServerIR): Resource[] {
-	const found: Resource[] = [resource("scope", scope(server))];
+	const provisional = server.state === "unavailable" && server.unknown === true;
+	const found: Resource[] = [{ ...resource("scope", scope(server)), ...(provisional && { provisional }) }];
 	if (server.state === "serving") {
 		found.push(resource("cluster", cluster(server)));
 		found.push(...secrets(server).map((secret) => resource("secret", secret)));

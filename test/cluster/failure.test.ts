@@ -203,6 +203,31 @@ it("the API server away for a minute: traffic is unaffected, and what others did
 	expect(result.pods.size).toBe(replicas + 1);
 });
 
+it("kill -9 of the control plane while the API server is away: Envoy keeps the pods, and what is not of a cluster is served", async () => {
+	const load = await underLoad("web", { tool: "whoami" });
+	const wanted = (await podsOf("web")).length;
+	await apiServer.close();
+	const { "control-plane": pid = 0 } = await gateway.children();
+	process.kill(pid, "SIGKILL");
+	const known = async () => {
+		const { servers, envoys } = await statusOf(gateway);
+		const web = servers.find(({ id }) => id === "web");
+		return envoys[0]?.inSync === true && web?.problem?.includes("cannot be reached") === true;
+	};
+	await eventually("there is another one, which cannot look", () => known().catch(() => false), 60_000);
+	await addToRegistry({ outside: { type: "http", endpoint: `${gateway.adminUrl}/healthz` } });
+	await eventually("what is added is served", async () => (await fetch(`${gateway.url}/outside`)).status !== 404);
+	await sleep(5000);
+	expect(load.sessions.flatMap(({ failures }) => failures)).toEqual([]);
+	await scaleByOthers("web", wanted + 1);
+	await eventually("another pod is ready", async () => (await podsOf("web")).length === wanted + 1, 60_000);
+	await apiServer.open();
+	await served(gateway, "web", wanted + 1);
+	const result = await load.stop();
+	expectUnaffected(load, result);
+	expect(result.pods.size).toBe(wanted + 1);
+});
+
 describe("everything else", () => {
 	it("is a clash where a name is taken", () => bystanders.expectClash(gateway));
 	bystanders.itIsUntouched();

@@ -127,8 +127,9 @@ function discovered(server: KubernetesServer, place: ServiceName, seen: Seen): D
 	return { state: "found", via: "endpoints", path: at.path, endpoints: pods.endpoints };
 }
 
-function unlisted({ problem = "its pods are being looked for", refused }: WatchState): Discovery {
-	return { state: "missing", problem, ...(!refused && { pending: true as const }) };
+function unlisted({ problem = "its pods are being looked for", refused, unwatched }: WatchState): Discovery {
+	if (unwatched) return { state: "missing", problem };
+	return { state: "missing", problem, unknown: refused ? "refused" : "pending" };
 }
 
 function noService({ manage }: KubernetesServer, { namespace, name }: ServiceName): string {

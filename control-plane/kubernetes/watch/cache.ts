@@ -125,7 +125,12 @@ export function createClusterCache({ api, owner, namespaces, log, firstWaitMs }:
 
 	function stateOf(one: Watched<WatchedKind> | undefined, namespace: string): WatchState {
 		if (one === undefined) {
-			return { listed: false, problem: `namespace ${namespace} is not among --kube-namespaces`, refused: true };
+			return {
+				listed: false,
+				problem: `namespace ${namespace} is not among --kube-namespaces`,
+				refused: true,
+				unwatched: true,
+			};
 		}
 		const problem = sentence(one);
 		const refused = one.fault?.error.status === 403 || one.fault?.error.status === 401;

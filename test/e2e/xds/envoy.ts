@@ -31,7 +31,7 @@ export interface Plane {
 	/** The stream of an Envoy. */
 	streamOf(id: string): AdsStream;
 	/** Ends the ADS server as a crash does, and starts another one at the same address. */
-	restartServer(): Promise<void>;
+	restartServer(options?: { readonly knowing: boolean }): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -86,11 +86,11 @@ export async function startPlane({ discover = () => noCluster }: { discover?: Di
 			if (stream === undefined) throw new Error(`${id} is not connected`);
 			return stream;
 		},
-		async restartServer() {
+		async restartServer({ knowing } = { knowing: true }) {
 			const { snapshot } = server;
 			await server.close();
 			server = await listen();
-			if (snapshot !== undefined) server.setSnapshot(snapshot);
+			if (snapshot !== undefined && knowing) server.setSnapshot(snapshot);
 		},
 		async close() {
 			await Promise.all(envoys.map((envoy) => envoy.close(1000)));

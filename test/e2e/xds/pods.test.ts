@@ -2,6 +2,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Variant } from "../../../control-plane/ads/traits.ts";
 import type { PodEndpoint } from "../../../control-plane/kubernetes/contract.ts";
 import { eventually } from "../../support/gateway.ts";
 import { type Replica, startMcpServer } from "../../support/upstreams.ts";
@@ -11,7 +12,8 @@ import { answers, type Plane, startPlane } from "./envoy.ts";
 /** Replicas stand for pods: what EndpointSlices say of them is told by hand, what Envoy makes of it is real. */
 let replicas: Replica[];
 let plane: Plane;
-let pods: readonly PodEndpoint[];
+/** Undefined: the cluster has not told yet. */
+let pods: readonly PodEndpoint[] | undefined;
 let clients: Client[];
 
 beforeAll(async () => {
@@ -23,14 +25,25 @@ afterAll(async () => {
 beforeEach(async () => {
 	clients = [];
 	pods = [];
-	plane = await startPlane({ discover: () => ({ state: "found", via: "endpoints", path: "/mcp", endpoints: pods }) });
-	plane.serve({});
-	await plane.addEnvoy("one", "delta");
+	await begin("delta");
 });
 afterEach(async () => {
 	await Promise.all(clients.map((client) => client.close()));
 	await plane?.close();
 });
+
+async function begin(variant: Variant): Promise<void> {
+	plane = await startPlane({
+		discover: () =>
+			pods === undefined
+				? { state: "missing", problem: "the API server cannot be reached", unknown: "pending" }
+				: { state: "found", via: "endpoints", path: "/mcp", endpoints: pods },
+	});
+	plane.serve({});
+	await plane.addEnvoy("one", variant);
+}
+
+const entry = { type: "k8s", image: "unused" };
 
 const pod = (index: number, more: Partial<PodEndpoint> = {}): PodEndpoint => ({
 	host: "127.0.0.1",
@@ -41,7 +54,7 @@ const pod = (index: number, more: Partial<PodEndpoint> = {}): PodEndpoint => ({
 /** The entry is another one each time, as the builder asks anew only for what may have changed. */
 async function serve(...now: readonly PodEndpoint[]): Promise<void> {
 	pods = now;
-	plane.serve({ s: { type: "k8s", image: "unused" } });
+	plane.serve({ s: entry });
 	const { snapshot } = plane.server;
 	await eventually("Envoy has it", () =>
 		[...plane.server.streams].some(
@@ -133,4 +146,45 @@ test("from no pod to one, three, one that drains and none: neither cluster nor r
 	expect(versions()).toEqual(before);
 	await serve();
 	await answers(plane.url, "/s", 503);
+});
+
+test.each([
+	"delta",
+	"sotw",
+] as const)("%s: a new control plane that the cluster has not answered takes no pod away; then what has changed is caught up", async (variant) => {
+	await plane.close();
+	await begin(variant);
+	await serve(pod(0), pod(1));
+	const connected = [await connect(), await connect()];
+	const [leaving, staying] = ["p0", "p1"].map((name) => connected.find(({ home }) => home === name)?.client) as [
+		Client,
+		Client,
+	];
+	await plane.restartServer({ knowing: false });
+	pods = undefined;
+	const others = { http: { type: "http", endpoint: `${replicas[2]?.url}/mcp` } };
+	plane.serve({ s: entry, never: entry, ...others });
+	await eventually("Envoy is back", () => plane.server.streams.size === 1);
+	if (variant === "delta") {
+		await answers(plane.url, "/http", 400);
+		const unknown = await send(plane.url, "/never", toolCall("whoami"));
+		const detail = "the API server cannot be reached";
+		expectGatewayError(unknown, "server_unavailable", { id: 1, server: "never", detail });
+		await eventually("Envoy has all that is known", () => {
+			const { snapshot } = plane.server;
+			return snapshot !== undefined && plane.streamOf("one").sequencer.isInSync(snapshot);
+		});
+	} else {
+		await eventually("it has told what it has", () => plane.streamOf("one").sequencer.types.scope.subscription.active);
+		expect(plane.streamOf("one").sent.pushes).toBe(0);
+	}
+	expect([await whoami(leaving), await whoami(staying)]).toEqual(["p0", "p1"]);
+	expect(Object.keys(await homesOfNew(4)).sort()).toEqual(["p0", "p1"]);
+
+	pods = [pod(1)];
+	plane.serve({ s: entry, ...others });
+	await answers(plane.url, "/http", 400);
+	await answers(plane.url, "/never", 404);
+	expect(await whoami(staying)).toBe("p1");
+	await expect(whoami(leaving)).rejects.toThrow();
 });

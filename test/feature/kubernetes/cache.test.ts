@@ -175,6 +175,7 @@ test("namespaces that are named are watched each by itself, and others not at al
 	expect(cache.state("EndpointSlice", "c")).toEqual({
 		listed: false,
 		refused: true,
+		unwatched: true,
 		problem: "namespace c is not among --kube-namespaces",
 	});
 	expect(cache.state("EndpointSlice", "b")).toEqual({ listed: true });

@@ -137,7 +137,7 @@ test("the first look ends with the lists, and then each server is what the clust
 	expect(kubernetes.discover(a)).toEqual({
 		state: "missing",
 		problem: "the cluster is being looked for",
-		pending: true,
+		unknown: "pending",
 	});
 	await kubernetes.firstLook(60_000);
 	expect(kubernetes.looking).toBe(false);
@@ -226,7 +226,7 @@ test("an API server that is away keeps nobody waiting for longer than is asked, 
 	kubernetes.setServers(registry(a));
 	await kubernetes.firstLook(100);
 	await eventually("it is noticed", () => (kubernetes.connection()?.problems.length ?? 0) > 0);
-	const missing = { state: "missing", problem: expect.stringContaining("cannot be reached"), pending: true };
+	const missing = { state: "missing", problem: expect.stringContaining("cannot be reached"), unknown: "pending" };
 	expect(kubernetes.discover(a)).toEqual(missing);
 	await server.start();
 	await eventually("it is found", () => kubernetes.discover(a).state === "found");
@@ -241,7 +241,7 @@ test("without a kubeconfig each server says so", async () => {
 	await kubernetes.firstLook(60_000);
 	const where = `this is no pod with a service account, and there is no kubeconfig at ${join(folder, "config")}`;
 	const problem = `no cluster: ${where}; name one with --kubeconfig`;
-	expect(kubernetes.discover(a)).toEqual({ state: "missing", problem });
+	expect(kubernetes.discover(a)).toEqual({ state: "missing", problem, unknown: "refused" });
 	expect(kubernetes.connection()).toEqual({ problems: [problem] });
 	expect(kubernetes.status(a)).toBeUndefined();
 	expect(await kubernetes.pods(a)).toEqual([]);

@@ -121,6 +121,42 @@ describe("Sequencer", () => {
 		expect(client.sequencer.isInSync(again)).toBe(true);
 	});
 
+	describe("of a server that nothing is known of yet", () => {
+		const unknown = (): Snapshot =>
+			snapshotOf(server("a"), [{ ...resource("scope", "b", "503"), provisional: true as const }]);
+
+		it("neither changes nor removes what Envoy has, and is in sync without", () => {
+			const client = connected();
+			client.settle(snapshotOf(server("a"), server("b")));
+			client.now += gateMs;
+			expect(client.settle(unknown())).toEqual([]);
+			expect(client.sequencer.isInSync(unknown())).toBe(true);
+			const other = snapshotOf(server("a"), server("b", { scope: "2" }));
+			expect(client.settle(other)).toEqual(["scope +b"]);
+		});
+
+		it("leaves an Envoy that reconnects what it brings, though its scopes are not known for long", () => {
+			const client = new Client().subscribe("cluster", [], { "mcp/a": "1", "mcp/b": "1", "mcp/gone": "1" });
+			client.step(unknown());
+			client.now += gateMs;
+			expect(client.step(unknown())).toEqual(["cluster -mcp/gone"]);
+			client.subscribe("scope", [], { a: "1", b: "1" }).subscribe("listener", [], { "mcp-gateway": "1" });
+			expect(client.settle(unknown())).toEqual([]);
+		});
+
+		it("sends what stands in for it to an Envoy that has nothing of it, and all once it is known to be gone", () => {
+			const client = connected();
+			client.settle(snapshotOf(server("a")));
+			expect(client.settle(unknown())).toEqual(["scope +b"]);
+			const known = snapshotOf(server("a"), [resource("scope", "b", "503")]);
+			expect(client.settle(known)).toEqual([]);
+			const had = connected();
+			had.settle(snapshotOf(server("a"), server("b")));
+			had.settle(unknown());
+			expect(had.settle(known)).toEqual(["scope +b", "cluster -mcp/b"]);
+		});
+	});
+
 	it("waits with a scope that comes back while the removal of its cluster is under way", () => {
 		const client = connected();
 		client.settle(snapshotOf(server("a"), server("b")));

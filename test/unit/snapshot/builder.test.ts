@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Detection } from "../../../control-plane/detection/finding.ts";
 import type { BuildContext } from "../../../control-plane/ir/build.ts";
+import type { Discovery } from "../../../control-plane/kubernetes/contract.ts";
 import { expand } from "../../../control-plane/registry/expand.ts";
 import { createRegistryParser } from "../../../control-plane/registry/parse.ts";
 import { createSnapshotBuilder } from "../../../control-plane/snapshot/builder.ts";
@@ -126,6 +127,19 @@ describe("createSnapshotBuilder", () => {
 		expect(after.outcomes.get("a")).toMatchObject({ state: "serving", detected: finding });
 		expect(after.snapshot.resources.cluster.get("mcp/b")).toBe(before.snapshot.resources.cluster.get("mcp/b"));
 		expect(at(detection).snapshot.resources.scope.get("a")).toBe(after.snapshot.resources.scope.get("a"));
+	});
+
+	it("knows what is not known yet from what is not there, though both look the same to Envoy", () => {
+		const builder = createSnapshotBuilder(testRoots);
+		const now = (discovery: Discovery) => {
+			const entries = registry({ k: { type: "k8s", image: "i" } });
+			const { snapshot } = builder.build(entries, testListener, { ...contextWith({}), discover: () => discovery });
+			return snapshot.resources.scope.get("k");
+		};
+		const unknown = now({ state: "missing", problem: "why", unknown: "pending" });
+		expect(unknown?.provisional).toBe(true);
+		const known = now({ state: "missing", problem: "why" });
+		expect(known).toEqual({ ...unknown, provisional: undefined });
 	});
 
 	it("serves the others when one server lacks its secret, and says which variable", () => {

@@ -35,7 +35,7 @@ const replica = z
 		health: z
 			.enum(["healthy", "unhealthy", "ejected", "unchecked", "draining"])
 			.describe(
-				"`unhealthy`: fails its active check; `ejected`: connections to it failed; `unchecked`: its first check is under way.",
+				"`unhealthy`: fails its active check, or its pod is not ready; `ejected`: connections to it failed; `unchecked`: its first check is under way.",
 			),
 		reason: z.string().exactOptional().describe("Why it is not healthy."),
 		standby: z

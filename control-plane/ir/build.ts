@@ -202,12 +202,13 @@ function buildKubernetes(server: KubernetesServer, context: BuildContext): Serve
 	};
 }
 
-function podEndpoint({ host, port, zone, draining }: PodEndpoint): UpstreamEndpoint {
+function podEndpoint({ host, port, zone, draining, unready }: PodEndpoint): UpstreamEndpoint {
 	return {
 		address: { host, port },
 		weight: 1,
 		hostname: isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`,
 		...(draining && { draining }),
+		...(unready && { unready }),
 		...(zone !== undefined && { zone }),
 	};
 }

@@ -17,6 +17,8 @@ export interface UpstreamEndpoint {
 	readonly standby?: true;
 	/** Serves the sessions that it has, and never gets new ones: it is about to end. */
 	readonly draining?: true;
+	/** Serves the sessions that it has, and gets no new ones for now. */
+	readonly unready?: true;
 	/** Where it runs, as Envoy's statistics name it; it has no influence on the balancing. */
 	readonly zone?: string;
 }

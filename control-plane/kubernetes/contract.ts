@@ -97,6 +97,8 @@ export interface PodEndpoint {
 	readonly zone?: string;
 	/** Terminating: keeps its sessions, gets no new ones. */
 	readonly draining?: true;
+	/** Not ready, and not terminating: keeps its sessions, gets new ones once it is ready. */
+	readonly unready?: true;
 }
 
 /** What the cluster says of one server. The same object for as long as nothing has changed. */

@@ -8,7 +8,7 @@ export interface Replica {
 	/** `HOST:PORT` or `unix:PATH`. */
 	readonly address: string;
 	/**
-	 * `unhealthy`: fails its active check; `ejected`: connections to it failed; `unchecked`: the first check is under
+	 * `unhealthy`: fails its active check, or its pod is not ready; `ejected`: connections to it failed; `unchecked`: the first check is under
 	 * way; `draining`: no longer in the registry. Only `healthy` ones get new sessions.
 	 */
 	readonly health: "healthy" | "unhealthy" | "ejected" | "unchecked" | "draining";
@@ -114,6 +114,7 @@ function health(status: z.infer<typeof hostStatus>["health_status"] = {}): Pick<
 		const reason = late ? "no answer to its health check in time" : "its health check is refused or answered wrongly";
 		return { health: "unhealthy", reason };
 	}
+	if (status.eds_health_status === "UNHEALTHY") return { health: "unhealthy", reason: "its pod is not ready" };
 	if (status.failed_outlier_check === true) return { health: "ejected", reason: "connections to it failed" };
 	return { health: "healthy" };
 }

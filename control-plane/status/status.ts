@@ -217,7 +217,7 @@ function failing(endpoints: readonly Replica[] | undefined, pods: boolean): stri
 	if (endpoints === undefined) return undefined;
 	if (endpoints.length === 0) return pods ? "none of its pods is ready" : "its name does not resolve to any address";
 	if (endpoints.some(({ health }) => health !== "unhealthy" && health !== "ejected")) return undefined;
-	return "no replica is healthy";
+	return pods ? "none of its pods is ready" : "no replica is healthy";
 }
 
 /** Why none of a server's pods can take a request; undefined where one can, or may be able to. */

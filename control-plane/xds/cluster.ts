@@ -93,7 +93,7 @@ function discovery(server: ServingServer): Message {
 	};
 }
 
-function lbEndpoint({ address, weight, hostname, draining }: UpstreamEndpoint, checked: boolean): Message {
+function lbEndpoint({ address, weight, hostname, draining, unready }: UpstreamEndpoint, checked: boolean): Message {
 	const endpoint =
 		"path" in address
 			? { address: { pipe: { path: address.path } } }
@@ -107,7 +107,8 @@ function lbEndpoint({ address, weight, hostname, draining }: UpstreamEndpoint, c
 					// The Host of a health check; without it that would be the cluster's name.
 					...(checked ? { health_check_config: { hostname } } : {}),
 				};
-	return { endpoint, load_balancing_weight: weight, ...(draining && { health_status: "DRAINING" }) };
+	const status = draining ? "DRAINING" : unready ? "UNHEALTHY" : undefined;
+	return { endpoint, load_balancing_weight: weight, ...(status !== undefined && { health_status: status }) };
 }
 
 function socketAddress(host: string, port: number): Message {

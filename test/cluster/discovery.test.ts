@@ -4,6 +4,7 @@ import { eventually, type Gateway } from "../support/gateway.ts";
 import { legacyClient, type McpClient, podOf } from "./support/clients.ts";
 import { startClusterGateway, tellOnFailure } from "./support/gateway.ts";
 import { apps, core } from "./support/kube.ts";
+import { kubectl } from "./support/kubectl.ts";
 import { startLoad } from "./support/load.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { type Relay, startRelay } from "./support/relay.ts";
@@ -14,6 +15,8 @@ const namespace = useNamespace("discovery");
 const image = inject("images").http;
 const labels = { app: "theirs" };
 const name = "theirs";
+/** Port 8080 is open, and nobody has said that the pod is not ready. */
+const listens = "grep -q ':1F90 .* 0A ' /proc/net/tcp /proc/net/tcp6 && test ! -e /tmp/unready";
 
 let gateway: Gateway;
 let apiServer: Relay;
@@ -52,7 +55,7 @@ function deployment(): V1Deployment {
 		image,
 		imagePullPolicy: "Never",
 		ports: [{ containerPort: 8080, name: "http" }],
-		readinessProbe: { tcpSocket: { port: "http" }, periodSeconds: 1 },
+		readinessProbe: { exec: { command: ["sh", "-c", listens] }, periodSeconds: 1, failureThreshold: 1 },
 		lifecycle: { preStop: { sleep: { seconds: 4 } } },
 		securityContext,
 	};
@@ -176,6 +179,23 @@ it("no pods: one clear error, and the first pod that is ready is served", async 
 	await scale(2);
 	await replicas(2);
 	expect((await startLoad({ url: `${gateway.url}/${name}`, requests: 20 }).done).failures).toEqual([]);
+});
+
+it("a pod that is not ready for a while keeps its sessions, and gets no others meanwhile", async () => {
+	const clients = await Promise.all(Array.from({ length: 4 }, open));
+	const homes = await Promise.all(clients.map(podOf));
+	const pod = homes[0] as string;
+	await kubectl(["exec", "-n", namespace.name, pod, "--", "touch", "/tmp/unready"]);
+	await eventually("it is not ready", async () => {
+		const { endpoints = [] } = await shown(name);
+		return endpoints.filter(({ health }) => health === "unhealthy").length === 1;
+	});
+	expect(await Promise.all(clients.map(podOf))).toEqual(homes);
+	const { failures, pods } = await startLoad({ url: `${gateway.url}/${name}`, requests: 20 }).done;
+	expect([failures, [...pods.keys()]]).toEqual([[], homes.filter((home) => home !== pod).slice(0, 1)]);
+	await kubectl(["exec", "-n", namespace.name, pod, "--", "rm", "/tmp/unready"]);
+	await replicas(2);
+	expect(await Promise.all(clients.map(podOf))).toEqual(homes);
 });
 
 it("a pod that is deleted at once: its sessions get the 404, the next initialize works", async () => {

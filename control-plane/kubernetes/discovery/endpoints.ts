@@ -10,8 +10,8 @@ export type PodEndpoints =
 type Slice = Pick<V1EndpointSlice, "addressType" | "endpoints" | "ports">;
 
 /**
- * The pods that get traffic, sorted: the same pods are the same list. Of a pod that is in several slices, or has an
- * address of each family, one endpoint is left: IPv4 before IPv6, ready before draining.
+ * The pods that get traffic, or have sessions, sorted: the same pods are the same list. Of a pod that is in several slices, or has an
+ * address of each family, one endpoint is left: IPv4 before IPv6, ready before others.
  * @param port The server's port, where none of the slice's ports is called `mcp`.
  * @param hasLeft Whether a terminating pod, by its uid, is not to have its sessions any more either.
  */
@@ -39,7 +39,7 @@ export function podEndpoints(
 				host,
 				port: own.port,
 				...(one.zone ? { zone: one.zone } : {}),
-				...(state === "draining" && { draining: true as const }),
+				...(state !== "ready" && { [state]: true as const }),
 			};
 			found.push({ pod: uid ?? host, endpoint });
 		}
@@ -70,14 +70,15 @@ function portProblem(ports: readonly DiscoveryV1EndpointPort[], port: number): s
 }
 
 /** https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions; left out is what is usual. */
-function stateOf({ conditions }: V1Endpoint): "ready" | "draining" | "out" {
+function stateOf({ conditions }: V1Endpoint): "ready" | "unready" | "draining" | "out" {
 	const { ready = true, serving = ready, terminating = false } = conditions ?? {};
 	if (terminating) return serving ? "draining" : "out";
-	return ready ? "ready" : "out";
+	return ready ? "ready" : "unready";
 }
 
 function preferred(a: { endpoint: PodEndpoint }, b: { endpoint: PodEndpoint }): number {
-	const rank = ({ host, draining }: PodEndpoint) => (host.includes(":") ? 2 : 0) + (draining ? 1 : 0);
+	const rank = ({ host, draining, unready }: PodEndpoint) =>
+		(host.includes(":") ? 2 : 0) + (draining || unready ? 1 : 0);
 	return rank(a.endpoint) - rank(b.endpoint);
 }
 

@@ -125,6 +125,38 @@ test("a draining pod keeps its sessions and what is under way, and gets no new o
 	expect(progress).toBe(5);
 });
 
+test("a pod that is not ready keeps its sessions and what is under way, and gets new ones once it is ready again", async () => {
+	await serve(pod(0), pod(1));
+	const connected = [await connect(), await connect()];
+	const { client } = connected.find(({ home }) => home === "p0") as (typeof connected)[0];
+	let progress = 0;
+	const underWay = client.callTool({ name: "slow", arguments: { ms: 5000 } }, undefined, {
+		onprogress: () => void progress++,
+	});
+	await eventually("the stream is open", () => progress > 0);
+	await serve(pod(0, { unready: true }), pod(1));
+	expect(await whoami(client)).toBe("p0");
+	expect(await homesOfNew(6)).toEqual({ p1: 6 });
+	await serve(pod(0, { unready: true }), pod(1, { unready: true }));
+	expect(await whoami(client)).toBe("p0");
+	expectGatewayError(await send(plane.url, "/s", toolCall("whoami")), "no_healthy_replica", { id: 1, server: "s" });
+	await serve(pod(0), pod(1));
+	expect(await homesOfNew(6)).toEqual({ p0: 3, p1: 3 });
+	expect(((await underWay).content as { text: string }[])[0]?.text).toBe("done");
+});
+
+test("a session on a pod that is not ready and does not answer gets the 404", async () => {
+	const brief = await startMcpServer({ name: "brief" });
+	const place = { host: "127.0.0.1", port: brief.port };
+	await serve(place);
+	const { session } = await connect();
+	await serve({ ...place, unready: true }, pod(1));
+	await brief.close();
+	const lost = await send(plane.url, "/s", inSession(session));
+	expectGatewayError(lost, "session_lost", { id: 1, server: "s" });
+	expect(await homesOfNew(2)).toEqual({ p1: 2 });
+});
+
 test("from no pod to one, three, one that drains and none: neither cluster nor route changes, and no session is lost", async () => {
 	const versions = () => {
 		const { cluster, scope } = plane.server.snapshot?.resources ?? {};

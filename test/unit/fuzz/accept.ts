@@ -41,6 +41,7 @@ const context = {
 		const all: PodEndpoint[] = [
 			{ host: "10.0.0.1", port: 8000 },
 			{ host: "10.0.0.2", port: 8000, zone: "eu-1", draining: true },
+			{ host: "10.0.0.3", port: 8000, zone: "eu-1", unready: true },
 			{ host: "fd00::1", port: 8000, zone: "eu-2" },
 		];
 		const found = { state: "found", path: "/mcp" } as const;

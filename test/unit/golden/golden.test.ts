@@ -35,6 +35,7 @@ const clusterOf: Readonly<Record<string, Discovery>> = {
 			{ host: "10.0.0.1", port: 8000, zone: "b" },
 			{ host: "10.0.0.2", port: 8000, zone: "a" },
 			{ host: "10.0.0.3", port: 8000, zone: "a", draining: true },
+			{ host: "10.0.0.4", port: 8000, zone: "a", unready: true },
 			{ host: "10.0.0.4", port: 8000 },
 			{ host: "fd00::5", port: 8000, zone: "b" },
 		],

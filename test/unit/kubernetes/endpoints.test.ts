@@ -26,9 +26,9 @@ describe("podEndpoints", () => {
 		["ready", ready, {}],
 		["nothing said of it", undefined, {}],
 		["ready, and nothing else said", { ready: true }, {}],
-		["not ready", { ready: false, serving: false, terminating: false }, gone],
-		["not ready, and nothing else said", { ready: false }, gone],
-		["serving, but not ready", { ready: false, serving: true, terminating: false }, gone],
+		["not ready", { ready: false, serving: false, terminating: false }, { unready: true }],
+		["not ready, and nothing else said", { ready: false }, { unready: true }],
+		["serving, but not ready", { ready: false, serving: true, terminating: false }, { unready: true }],
 		["terminating and serving", { ready: false, serving: true, terminating: true }, { draining: true }],
 		["terminating, published though not ready", { ready: true, serving: true, terminating: true }, { draining: true }],
 		["terminating and no longer serving", { ready: false, serving: false, terminating: true }, gone],
@@ -48,9 +48,11 @@ describe("podEndpoints", () => {
 
 	it("knows a pod once that is in two slices, as ready where one says so", () => {
 		const draining = { ready: false, serving: true, terminating: true };
-		const slices = [slice([endpoint("10.0.0.1", draining)]), slice([endpoint("10.0.0.1", ready)])];
-		expect(found(slices)).toEqual([{ host: "10.0.0.1", port: 8000 }]);
-		expect(found(slices.toReversed())).toEqual([{ host: "10.0.0.1", port: 8000 }]);
+		for (const other of [draining, { ready: false }]) {
+			const slices = [slice([endpoint("10.0.0.1", other)]), slice([endpoint("10.0.0.1", ready)])];
+			expect(found(slices)).toEqual([{ host: "10.0.0.1", port: 8000 }]);
+			expect(found(slices.toReversed())).toEqual([{ host: "10.0.0.1", port: 8000 }]);
+		}
 	});
 
 	it("takes IPv6, no names, and one address of a pod that has both families", () => {

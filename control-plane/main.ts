@@ -113,8 +113,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		log,
 		listening: listening.of,
 		onChange: () => clusterChanges.run(),
-		write: ({ connection: { kubeConfig, facts }, cache }) =>
-			startWriter({ kubeConfig, namespace: facts.namespace, cache, ...options.kubernetes, charts, log }),
+		write: ({ api: { request }, connection: { facts }, cache }) =>
+			startWriter({ request, namespace: facts.namespace, cache, ...options.kubernetes, charts, log }),
 	});
 	const entriesOf = createEntryList();
 	const context: BuildContext = {

@@ -1,5 +1,5 @@
 import type { V1Secret } from "@kubernetes/client-node";
-import { ApiFault, type ApiRequest } from "../kubernetes/write/request.ts";
+import { ApiFault, type ApiRequest } from "../kubernetes/api-server.ts";
 import { type Bundle, type BundleName, Conflict, type CredentialStore } from "./ensure.ts";
 
 export interface SecretStoreOptions {

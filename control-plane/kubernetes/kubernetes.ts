@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
 import type { KubernetesServer, Registry } from "../registry/model.ts";
+import { type ApiServer, createApiServer } from "./api-server.ts";
 import { type Connection, type ConnectionOptions, findCluster } from "./connection.ts";
 import type { ClusterCache, ClusterChange, Discover, Discovery, KubernetesStatus, PodStatus } from "./contract.ts";
 import { createDiscovery, type Listening, type ServiceName } from "./discovery/discovery.ts";
 import { describePods, serverStatus } from "./discovery/server-status.ts";
 import { objectName } from "./names.ts";
-import { createApi, type KubernetesApi } from "./watch/api.ts";
 import { createClusterCache } from "./watch/cache.ts";
 import { keyOf } from "./watch/store.ts";
 import type { Writer, WriterState } from "./write/writer.ts";
@@ -24,7 +24,7 @@ export interface KubernetesOptions extends Omit<ConnectionOptions, "env"> {
 
 export interface KubernetesParts {
 	readonly connection: Connection;
-	readonly api: KubernetesApi;
+	readonly api: ApiServer;
 	readonly cache: ClusterCache;
 }
 
@@ -134,7 +134,7 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 		try {
 			const connection = await findCluster({ ...options, env: deps.env });
 			if (closed.signal.aborted) return;
-			const api = createApi(connection.kubeConfig);
+			const api = createApiServer(connection.kubeConfig);
 			const { gatewayName: owner, namespaces } = options;
 			const cache = createClusterCache({ api, owner, namespaces, log });
 			const { listening } = deps;
@@ -145,10 +145,7 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 				discover: createDiscovery({ cache, serviceOf, listening, due }),
 				writer: deps.write?.(parts),
 			};
-			log.info(
-				{ event: "kubernetes", source: connection.facts.source, server: api.server },
-				`Kubernetes: ${api.server}`,
-			);
+			log.info({ event: "kubernetes", source: connection.facts.source, server: api.url }, `Kubernetes: ${api.url}`);
 			cache.subscribe(changed);
 			place();
 		} catch (error) {

@@ -1,10 +1,9 @@
 /** A registry in a ConfigMap that is watched by the API: a change is in force at once, and the admin API can make one. */
 import { hash } from "node:crypto";
 import type { V1ConfigMap } from "@kubernetes/client-node";
+import { ApiFault, createApiServer } from "../kubernetes/api-server.ts";
 import { type ConnectionOptions, findCluster } from "../kubernetes/connection.ts";
-import { createApi } from "../kubernetes/watch/api.ts";
 import { watchObjects } from "../kubernetes/watch/watch.ts";
-import { ApiFault, createApiRequest } from "../kubernetes/write/request.ts";
 import type { ConfigMapPlace } from "./config-map-place.ts";
 import type { FileContent } from "./read-file.ts";
 import { type EditableSource, RegistryStoreError } from "./registry-source.ts";
@@ -29,8 +28,7 @@ const firstLookMs = 10_000;
 export async function createConfigMapSource(options: ConfigMapSourceOptions): Promise<EditableSource> {
 	const { place, path } = options;
 	const { kubeConfig, facts } = await findCluster(options.connection);
-	const api = createApi(kubeConfig);
-	const request = createApiRequest(kubeConfig);
+	const api = createApiServer(kubeConfig);
 	const namespace = place.namespace ?? facts.namespace;
 	const folder = `/api/v1/namespaces/${namespace}/configmaps`;
 	const file = `${folder}/${place.name}`;
@@ -57,7 +55,7 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 	};
 	const get = async (): Promise<V1ConfigMap | undefined> => {
 		try {
-			return (await request("GET", file, { signal: closed.signal })) as V1ConfigMap;
+			return (await api.request("GET", file, { signal: closed.signal })) as V1ConfigMap;
 		} catch (error) {
 			if (error instanceof ApiFault && error.status === 404) return undefined;
 			throw new RegistryStoreError(`The ConfigMap ${place.name} cannot be read: ${(error as Error).message}`);
@@ -74,7 +72,7 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 			fault: (fault) => {
 				// What was read stays in force; only who has nothing yet must be told.
 				if (fault === undefined || taken.state.registry !== undefined) return;
-				const message = `The ConfigMap ${place.name} in namespace ${namespace} cannot be read: ${fault.message}`;
+				const message = `The ConfigMap ${place.name} in namespace ${namespace} cannot be read: ${fault.why}`;
 				taken.publish(taken.look({ ok: false, message }));
 				looked.resolve();
 			},
@@ -106,11 +104,11 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 				const object = await get();
 				const data = { [object === undefined ? (place.key ?? defaultKey) : keyOf(object)]: text };
 				if (version === "") {
-					await request("POST", folder, {
+					await api.request("POST", folder, {
 						body: { apiVersion: "v1", kind: "ConfigMap", metadata: { name: place.name }, data },
 					});
 				} else {
-					await request("PATCH", file, {
+					await api.request("PATCH", file, {
 						contentType: "application/merge-patch+json",
 						// The API server refuses it with 409 when somebody was faster.
 						body: { metadata: { resourceVersion: version }, data },

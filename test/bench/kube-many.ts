@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Node } from "@kubernetes/client-node";
 import type { Address } from "../../control-plane/ir/model.ts";
-import { type ApiRequest, createApiRequest } from "../../control-plane/kubernetes/write/request.ts";
+import { type ApiRequest, createApiServer } from "../../control-plane/kubernetes/api-server.ts";
 import { askJson } from "../../control-plane/status/http-get.ts";
 import type { Status } from "../../control-plane/status/status.ts";
 import { clusterName } from "../../control-plane/xds/names.ts";
@@ -39,7 +39,7 @@ const podsEach = 4;
 /** Many servers whose pods nobody runs: kwok says that they are ready. */
 export async function manyServers({ quick, progress }: BenchOptions): Promise<ManyServers> {
 	const servers = quick ? 100 : 500;
-	const request = createApiRequest(kubeConfig);
+	const request = createApiServer(kubeConfig).request;
 	await makeRoom(request, servers * podsEach);
 	const place = await makePlace();
 	const { namespace } = place;

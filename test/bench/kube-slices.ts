@@ -1,5 +1,5 @@
 import type { KubeConfig, V1EndpointSlice } from "@kubernetes/client-node";
-import { createApi } from "../../control-plane/kubernetes/watch/api.ts";
+import { createApiServer } from "../../control-plane/kubernetes/api-server.ts";
 import { watchObjects } from "../../control-plane/kubernetes/watch/watch.ts";
 
 /** Pods of a Service that are ready, by their names, with the addresses that they have. */
@@ -39,7 +39,7 @@ export function watchSlices(kubeConfig: KubeConfig, namespace: string): SliceWat
 	};
 	const running = watchObjects(
 		{
-			api: createApi(kubeConfig),
+			api: createApiServer(kubeConfig),
 			target: { path: `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices` },
 			listed(all) {
 				slices.clear();

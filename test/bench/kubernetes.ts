@@ -13,9 +13,9 @@ export async function kubernetes(options: BenchOptions): Promise<Section> {
 	if (!process.env["KUBECONFIG"]) return none("left out: KUBECONFIG names no cluster");
 	// The client is of no use to the other sections, and not small.
 	const { kubeConfig } = await import("../cluster/support/kube.ts");
-	const { createApiRequest } = await import("../../control-plane/kubernetes/write/request.ts");
+	const { createApiServer } = await import("../../control-plane/kubernetes/api-server.ts");
 	const many = await import("./kube-many.ts");
-	const fake = await many.fakeNodes(createApiRequest(kubeConfig));
+	const fake = await many.fakeNodes(createApiServer(kubeConfig).request);
 	if (fake.length > 0) return manySection(title, await many.manyServers(options));
 	const { firstRequests } = await import("./kube-pods.ts");
 	return podsSection(title, await firstRequests(options));

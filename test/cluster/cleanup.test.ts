@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
+import type { ApiRequest } from "../../control-plane/kubernetes/api-server.ts";
 import type { LeaseObject } from "../../control-plane/kubernetes/write/lease-object.ts";
 import { leasesPath } from "../../control-plane/kubernetes/write/lease-object.ts";
-import type { ApiRequest } from "../../control-plane/kubernetes/write/request.ts";
 import { call } from "../support/cli.ts";
 import { eventually } from "../support/gateway.ts";
 import { allow, createAccount, leaseRule, serverRules } from "./support/account.ts";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod } from "@kubernetes/client-node";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import type { ApiRequest } from "../../control-plane/kubernetes/write/request.ts";
+import type { ApiRequest } from "../../control-plane/kubernetes/api-server.ts";
 import { eventually, type Gateway } from "../support/gateway.ts";
 import { asAdmin } from "./support/api.ts";
 import { useBystanders } from "./support/bystanders.ts";

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { makeXdsCredentials } from "../../control-plane/credentials/certificates.ts";
+import type { ApiRequest } from "../../control-plane/kubernetes/api-server.ts";
 import { ownCharts } from "../../control-plane/kubernetes/objects/chart.ts";
 import { run } from "../../envoy/run.ts";
 import { eventually } from "../support/gateway.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from "vitest";
+import type { ApiRequest } from "../../control-plane/kubernetes/api-server.ts";
 import { BASE_CHART, ownCharts } from "../../control-plane/kubernetes/objects/chart.ts";
-import type { ApiRequest } from "../../control-plane/kubernetes/write/request.ts";
 import { eventually, type Gateway } from "../support/gateway.ts";
 import { helm } from "../support/helm.ts";
 import { asAdmin } from "./support/api.ts";

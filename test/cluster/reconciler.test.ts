@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { ApiRequest } from "../../control-plane/kubernetes/write/request.ts";
+import type { ApiRequest } from "../../control-plane/kubernetes/api-server.ts";
 import { eventually } from "../support/gateway.ts";
 import { allow, createAccount, leaseRule, serverRules } from "./support/account.ts";
 import { asAdmin, createNamespace, type Resource, type TestNamespace, unique } from "./support/api.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import type { ApiRequest } from "../../control-plane/kubernetes/write/request.ts";
+import type { ApiRequest } from "../../control-plane/kubernetes/api-server.ts";
 import { call } from "../support/cli.ts";
 import { eventually, type Gateway } from "../support/gateway.ts";
 import { asAdmin } from "./support/api.ts";

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { ApiFault, createApiServer } from "../../kubernetes/api-server.ts";
 import { findCluster } from "../../kubernetes/connection.ts";
 import {
 	type CleanupDeps,
@@ -10,7 +11,6 @@ import {
 } from "../../kubernetes/write/cleanup.ts";
 import { conditionOf } from "../../kubernetes/write/conditions.ts";
 import { refText } from "../../kubernetes/write/object-ref.ts";
-import { ApiFault, createApiRequest } from "../../kubernetes/write/request.ts";
 import { command } from "../command.ts";
 import { failure } from "../errors.ts";
 import { checkKubernetes } from "../kubernetes-options.ts";
@@ -38,7 +38,7 @@ export const cleanup = command({
 			throw failure(`${error.message}.`);
 		});
 		const deps: CleanupDeps = {
-			request: createApiRequest(kubeConfig),
+			request: createApiServer(kubeConfig).request,
 			gatewayName,
 			// The Lease is in the gateway's own namespace, where servers need not be.
 			namespaces: namespaces.length === 0 ? [] : [...new Set([...namespaces, facts.namespace])],

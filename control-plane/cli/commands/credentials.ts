@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { Conflict, type CredentialStore, ensureCredentials, removeCredentials } from "../../credentials/ensure.ts";
 import { fileStore } from "../../credentials/files.ts";
 import { NotOurs, secretStore } from "../../credentials/secrets.ts";
+import { ApiFault, createApiServer } from "../../kubernetes/api-server.ts";
 import { findCluster } from "../../kubernetes/connection.ts";
-import { ApiFault, createApiRequest } from "../../kubernetes/write/request.ts";
 import { command } from "../command.ts";
 import { failure, usage } from "../errors.ts";
 import { kubernetesOptions } from "../options.ts";
@@ -69,5 +69,5 @@ async function storeOf(args: {
 		throw failure(`${error.message}.`);
 	});
 	const namespace = args.namespace ?? facts.namespace;
-	return secretStore({ request: createApiRequest(kubeConfig), namespace, prefix: args.prefix });
+	return secretStore({ request: createApiServer(kubeConfig).request, namespace, prefix: args.prefix });
 }

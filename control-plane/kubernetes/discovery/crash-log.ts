@@ -1,5 +1,5 @@
 import type { V1Pod } from "@kubernetes/client-node";
-import type { KubernetesApi } from "../watch/api.ts";
+import type { ApiServer } from "../api-server.ts";
 import { crashedContainer, podStatus } from "./pods.ts";
 
 const lines = 5;
@@ -11,7 +11,7 @@ const timeoutMs = 2000;
  * API server each time, for a person: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
  */
 export async function crashLog(
-	api: KubernetesApi,
+	api: ApiServer,
 	pod: V1Pod,
 	signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
@@ -19,7 +19,7 @@ export async function crashLog(
 	const { name, namespace } = pod.metadata ?? {};
 	if (crashed === undefined || name === undefined || namespace === undefined) return undefined;
 	try {
-		const text = await api.get(
+		const text = await api.text(
 			`/api/v1/namespaces/${namespace}/pods/${name}/log`,
 			{
 				container: crashed.name,

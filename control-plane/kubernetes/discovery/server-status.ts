@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { KubernetesServer } from "../../registry/model.ts";
+import type { ApiServer } from "../api-server.ts";
 import type { ClusterCache, Condition, KubernetesStatus, PodStatus } from "../contract.ts";
-import type { KubernetesApi } from "../watch/api.ts";
 import { listPath } from "../watch/watched-kinds.ts";
 import { crashLog } from "./crash-log.ts";
 import type { ServiceName } from "./discovery.ts";
@@ -44,7 +44,7 @@ export async function describePods({
 	cache,
 	api,
 	signal,
-}: Asked & { readonly api: KubernetesApi; readonly signal: AbortSignal }): Promise<readonly PodStatus[]> {
+}: Asked & { readonly api: ApiServer; readonly signal: AbortSignal }): Promise<readonly PodStatus[]> {
 	const pods = server.manage
 		? cache.pods(namespace, name)
 		: await podsOfService({ namespace, name }, cache, api, signal);
@@ -60,14 +60,14 @@ export async function describePods({
 async function podsOfService(
 	{ namespace, name }: ServiceName,
 	cache: ClusterCache,
-	api: KubernetesApi,
+	api: ApiServer,
 	signal: AbortSignal,
 ): Promise<readonly V1Pod[] | undefined> {
 	const selector = Object.entries(cache.service(namespace, name)?.spec?.selector ?? {});
 	if (selector.length === 0) return undefined;
 	const labelSelector = selector.map(([label, value]) => `${label}=${value}`).join(",");
 	try {
-		const text = await api.get(
+		const text = await api.text(
 			listPath("Pod", namespace),
 			{ labelSelector, limit: "100" },
 			{ signal, timeoutMs: 2000 },

@@ -1,14 +1,14 @@
 import type { Logger } from "pino";
+import type { ApiFault, ApiServer } from "../api-server.ts";
 import type { ClusterCache, ClusterChange, WatchedKind, WatchedKinds, WatchState } from "../contract.ts";
 import { OWNER_LABEL } from "../names.ts";
-import type { ApiError, KubernetesApi } from "./api.ts";
 import { describeFault, unreachable, type WatchScope } from "./faults.ts";
 import { createObjectStore, keyOf, type ObjectStore } from "./store.ts";
 import { watchObjects } from "./watch.ts";
-import { listPath, serviceNameLabel, watchedKinds } from "./watched-kinds.ts";
+import { listPath, serviceNameLabel } from "./watched-kinds.ts";
 
 export interface CacheOptions {
-	readonly api: KubernetesApi;
+	readonly api: ApiServer;
 	/** Value of the owner's label. */
 	readonly owner: string;
 	/** Namespaces that are watched, each by itself; empty: all at once. */
@@ -23,7 +23,7 @@ interface Watched<K extends WatchedKind> {
 	readonly scope: WatchScope & { readonly kind: K };
 	readonly store: ObjectStore<K>;
 	listed: boolean;
-	fault: { readonly error: ApiError; readonly since: Date } | undefined;
+	fault: { readonly error: ApiFault; readonly since: Date } | undefined;
 	/** Ends it; resolves once nothing of it runs any more. */
 	stop(): Promise<void>;
 }
@@ -87,7 +87,7 @@ export function createClusterCache({ api, owner, namespaces, log, firstWaitMs }:
 		return one;
 	}
 
-	function takeFault(one: Watched<WatchedKind>, error: ApiError | undefined): void {
+	function takeFault(one: Watched<WatchedKind>, error: ApiFault | undefined): void {
 		const before = one.fault;
 		// The moment is that of the first failure in a row, of whatever kind.
 		one.fault = error && { error, since: before?.since ?? new Date() };
@@ -95,7 +95,7 @@ export function createClusterCache({ api, owner, namespaces, log, firstWaitMs }:
 		if (error !== undefined) {
 			// All watches lose an API server at once: that is told once.
 			const { kind, namespace = "*" } = one.scope;
-			const what = error.status === undefined ? "unreachable" : `${error.status} ${kind} ${namespace}`;
+			const what = error.status === 0 ? "unreachable" : `${error.status} ${kind} ${namespace}`;
 			if (!faults.has(what)) log.warn({ event: "kubernetes_watch_failed", kind }, sentence(one) ?? "");
 			faults.add(what);
 		} else if (all().every(({ fault }) => fault === undefined)) {
@@ -106,14 +106,22 @@ export function createClusterCache({ api, owner, namespaces, log, firstWaitMs }:
 	}
 
 	function sentence({ scope, fault }: Watched<WatchedKind>): string | undefined {
-		return fault && describeFault(scope, fault.error, api.server, fault.since);
+		return fault && describeFault(scope, fault.error, api.url, fault.since);
 	}
 
 	const labelSelector = `${OWNER_LABEL}=${owner}`;
 	const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }));
-	const owned = Object.fromEntries(
-		watchedKinds.map((kind) => [kind, scopes.map((scope) => watch({ kind, ...scope }, { labelSelector }))]),
-	) as unknown as Owned;
+	const watchOwned = <K extends WatchedKind>(kind: K): readonly Watched<K>[] =>
+		scopes.map((scope) => watch({ kind, ...scope }, { labelSelector }));
+	const owned: Owned = {
+		EndpointSlice: watchOwned("EndpointSlice"),
+		Service: watchOwned("Service"),
+		Pod: watchOwned("Pod"),
+		Deployment: watchOwned("Deployment"),
+		ConfigMap: watchOwned("ConfigMap"),
+		HorizontalPodAutoscaler: watchOwned("HorizontalPodAutoscaler"),
+		PodDisruptionBudget: watchOwned("PodDisruptionBudget"),
+	};
 
 	const all = (): readonly Watched<WatchedKind>[] => [
 		...Object.values(owned).flat(),
@@ -143,13 +151,11 @@ export function createClusterCache({ api, owner, namespaces, log, firstWaitMs }:
 		},
 		get problems() {
 			const faulty = all().filter(({ fault }) => fault !== undefined);
-			const away = faulty.flatMap(({ fault }) => (fault?.error.status === undefined && fault) || []);
+			const away = faulty.flatMap(({ fault }) => (fault?.error.status === 0 && fault) || []);
 			const first = away.sort((a, b) => a.since.getTime() - b.since.getTime())[0];
-			const sentences = faulty
-				.filter(({ fault }) => fault?.error.status !== undefined)
-				.flatMap((one) => sentence(one) ?? []);
+			const sentences = faulty.filter(({ fault }) => fault?.error.status !== 0).flatMap((one) => sentence(one) ?? []);
 			return [
-				...(first === undefined ? [] : [unreachable(api.server, first.since, first.error.message)]),
+				...(first === undefined ? [] : [unreachable(api.url, first.since, first.error.why)]),
 				...new Set(sentences),
 			];
 		},

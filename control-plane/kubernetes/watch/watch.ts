@@ -1,5 +1,5 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { ApiError, type KubernetesApi } from "./api.ts";
+import { ApiFault, type ApiServer } from "../api-server.ts";
 
 /** A set of objects to be watched. */
 export interface WatchTarget {
@@ -10,14 +10,14 @@ export interface WatchTarget {
 }
 
 export interface WatchDeps {
-	readonly api: KubernetesApi;
+	readonly api: ApiServer;
 	readonly target: WatchTarget;
 	/** All objects as they are: after the start, and whenever events may have been missed. */
 	readonly listed: (objects: readonly KubernetesObject[]) => void;
 	readonly changed: (object: KubernetesObject) => void;
 	readonly deleted: (object: KubernetesObject) => void;
 	/** What keeps it from being up to date; undefined once that is over. */
-	readonly fault: (fault: ApiError | undefined) => void;
+	readonly fault: (fault: ApiFault | undefined) => void;
 	/** First wait after a failure, doubled each time. Default 200 ms. */
 	readonly firstWaitMs?: number;
 }
@@ -45,7 +45,7 @@ export async function watchObjects(deps: WatchDeps, signal: AbortSignal): Promis
 	let failures = 0;
 
 	async function list(): Promise<string> {
-		const answer = listOf(await api.get(target.path, selectors, { signal, timeoutMs: listMs }));
+		const answer = listOf(await api.text(target.path, selectors, { signal, timeoutMs: listMs }));
 		if (!signal.aborted) deps.listed(answer.items);
 		return answer.version;
 	}
@@ -53,7 +53,7 @@ export async function watchObjects(deps: WatchDeps, signal: AbortSignal): Promis
 	function take(line: string): void {
 		if (signal.aborted) return;
 		const { type, object } = JSON.parse(line) as { type: string; object: WatchedObject };
-		if (type === "ERROR") throw new ApiError(object.message ?? "the watch failed", object.code);
+		if (type === "ERROR") throw new ApiFault(object.code ?? 0, { message: object.message ?? "the watch failed" });
 		if (type === "DELETED") deps.deleted(object);
 		else if (type !== "BOOKMARK") deps.changed(object);
 		version = object.metadata?.resourceVersion ?? version;
@@ -89,13 +89,13 @@ export async function watchObjects(deps: WatchDeps, signal: AbortSignal): Promis
 			await follow();
 		} catch (error) {
 			if (signal.aborted) return;
-			const fault = error instanceof ApiError ? error : new ApiError((error as Error).message);
+			const fault = error instanceof ApiFault ? error : new ApiFault(0, { message: (error as Error).message });
 			failures += 1;
 			// What was changed meanwhile is forgotten there; or the place is one that it does not know at all.
-			const lost = fault.status === 410 || (fault.status !== undefined && fault.status !== 403 && failures > 3);
+			const lost = fault.status === 410 || (fault.status !== 0 && fault.status !== 403 && failures > 3);
 			if (lost) version = undefined;
 			if (fault.status !== 410) deps.fault(fault);
-			asked = (fault.retryAfter ?? 0) * 1000;
+			asked = fault.retryAfterMs ?? 0;
 			if (fault.status === 403) asked = Math.max(asked, waitMs(failures, deps.firstWaitMs, mostForbiddenWaitMs));
 		}
 		await pause(Math.max(asked, waitMs(failures, deps.firstWaitMs, mostWaitMs)), signal);

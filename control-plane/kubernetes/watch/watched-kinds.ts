@@ -23,8 +23,6 @@ export const kinds: Readonly<Record<WatchedKind, KindFacts>> = {
 	PodDisruptionBudget: { api: "/apis/policy/v1", plural: "poddisruptionbudgets" },
 };
 
-export const watchedKinds = Object.keys(kinds) as readonly WatchedKind[];
-
 /** The path of all objects of a kind, in one namespace or (where none is given) in all. */
 export function listPath(kind: WatchedKind, namespace: string | undefined): string {
 	const { api, plural } = kinds[kind];

@@ -1,10 +1,10 @@
 /** Carries out one action, by one or two requests. */
 import type { KubernetesObject } from "@kubernetes/client-node";
+import { ApiFault, type ApiRequest } from "../api-server.ts";
 import type { OwnedObject } from "../contract.ts";
 import { type ObjectRef, objectPath, refText } from "./object-ref.ts";
 import { fieldManager, isMadeByUs, isOurs } from "./owner.ts";
 import type { Action } from "./plan.ts";
-import { ApiFault, type ApiRequest } from "./request.ts";
 
 /** An object of somebody else has the name that one of ours needs. */
 export class NameClash extends Error {

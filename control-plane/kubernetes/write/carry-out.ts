@@ -1,12 +1,12 @@
 /** Carries out the actions of one server, one after the other. */
 import type { Logger } from "pino";
+import { ApiFault, type ApiRequest } from "../api-server.ts";
 import type { Condition } from "../contract.ts";
 import type { AppliedObjects } from "./applied.ts";
 import { NameClash, Outdated, perform } from "./apply.ts";
 import { askedBy, conditionOf, isNamespaceMissing } from "./conditions.ts";
 import { refText } from "./object-ref.ts";
 import type { Action } from "./plan.ts";
-import { ApiFault, type ApiRequest } from "./request.ts";
 
 export interface CarryOutDeps {
 	readonly request: ApiRequest;

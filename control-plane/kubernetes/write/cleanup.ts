@@ -1,5 +1,6 @@
 /** Removes all that a gateway has made in a cluster. */
 import type { KubernetesObject } from "@kubernetes/client-node";
+import { ApiFault, type ApiRequest } from "../api-server.ts";
 import { OWNER_LABEL } from "../names.ts";
 import { listPath } from "../watch/watched-kinds.ts";
 import { type ApplyDeps, NameClash, Outdated, remove } from "./apply.ts";
@@ -15,7 +16,6 @@ import {
 } from "./lease-object.ts";
 import { type ObjectRef, ownedKinds, refOf, refText } from "./object-ref.ts";
 import { isMadeByUs } from "./owner.ts";
-import { ApiFault, type ApiRequest } from "./request.ts";
 
 export interface CleanupDeps {
 	readonly request: ApiRequest;

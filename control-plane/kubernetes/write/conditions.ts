@@ -1,10 +1,10 @@
 /** What went wrong, in words that say what to do. */
 import type { V1Deployment } from "@kubernetes/client-node";
+import { ApiFault } from "../api-server.ts";
 import type { Condition } from "../contract.ts";
 import { NameClash, Outdated } from "./apply.ts";
 import { resourceOf } from "./object-ref.ts";
 import type { Action } from "./plan.ts";
-import { ApiFault } from "./request.ts";
 
 /** What the API server was asked for. */
 export interface Asked {

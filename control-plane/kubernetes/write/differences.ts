@@ -1,6 +1,6 @@
 /** What an object of the cluster lacks of the one that is wanted. */
 import { isDeepStrictEqual } from "node:util";
-import { sameQuantity } from "./quantity.ts";
+import { sameQuantity } from "../../registry/quantity.ts";
 
 /** A field that is not as it is wanted. */
 export interface Difference {

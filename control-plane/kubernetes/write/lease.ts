@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
+import { ApiFault, type ApiRequest } from "../api-server.ts";
 import type { Condition } from "../contract.ts";
 import { conditionOf, nameClash } from "./conditions.ts";
 import {
@@ -15,7 +16,6 @@ import {
 	leaseName,
 	leasesPath,
 } from "./lease-object.ts";
-import { ApiFault, type ApiRequest } from "./request.ts";
 
 /**
  * Others wait `durationMs` from when they last saw the Lease change, by their own clocks; its holder stops `stopMs` after

@@ -1,26 +1,18 @@
 /** Keeps the objects in the cluster as the registry wants them. */
 import type { Logger } from "pino";
 import type { KubernetesServer } from "../../registry/model.ts";
+import type { ApiRequest } from "../api-server.ts";
 import type { ClusterCache, Condition, OwnedKind, OwnedObject } from "../contract.ts";
 import { AppliedObjects } from "./applied.ts";
+import { backOffMs } from "./back-off.ts";
 import { carryOut, type Outcome } from "./carry-out.ts";
 import { deploymentConditions, nameClash } from "./conditions.ts";
 import type { Lease } from "./lease.ts";
 import { kindOf, ownedKinds, refOf } from "./object-ref.ts";
 import { isOurs, serverIdOf } from "./owner.ts";
 import { type DesiredServer, plan } from "./plan.ts";
-import type { ApiRequest } from "./request.ts";
+import type { Place, Wanted } from "./wanted.ts";
 import { createWorkQueue } from "./work-queue.ts";
-
-/** Where a server's objects are, whether or not it can be said what they are. */
-export interface Place {
-	readonly namespace: string;
-	/** Name of all its objects. */
-	readonly name: string;
-}
-
-/** What an entry comes to; `condition` where it comes to nothing, and what is there stays as it is. */
-export type Wanted = Place & ({ readonly desired: DesiredServer } | { readonly condition: Condition });
 
 export interface ReconcilerDeps {
 	readonly request: ApiRequest;
@@ -248,16 +240,3 @@ const cleanedUp: Condition = {
 	reason: "cleaned_up",
 	message: "`mcp-gateway cleanup` has removed it. It is made again after SIGHUP or a restart of the control plane.",
 };
-
-const BACK_OFF = {
-	outdated: { first: 200, most: 60_000 },
-	busy: { first: 1000, most: 60_000 },
-	// A person who repairs it shall not wait long to see that it works.
-	refused: { first: 1000, most: 20_000 },
-} as const;
-
-/** Doubled with each failure, and half of it by chance. */
-function backOffMs(failure: keyof typeof BACK_OFF, count: number): number {
-	const { first, most } = BACK_OFF[failure];
-	return Math.min(most, first * 2 ** (count - 1)) * (0.5 + Math.random() / 2);
-}

@@ -1,8 +1,19 @@
 import type { KubernetesServer } from "../../registry/model.ts";
+import type { Condition } from "../contract.ts";
 import { objectName } from "../names.ts";
 import type { Charts } from "../objects/chart.ts";
 import { serverObjects } from "../objects/objects.ts";
-import type { Wanted } from "./reconciler.ts";
+import type { DesiredServer } from "./plan.ts";
+
+/** Where a server's objects are, whether or not it can be said what they are. */
+export interface Place {
+	readonly namespace: string;
+	/** Name of all its objects. */
+	readonly name: string;
+}
+
+/** What an entry comes to; `condition` where it comes to nothing, and what is there stays as it is. */
+export type Wanted = Place & ({ readonly desired: DesiredServer } | { readonly condition: Condition });
 
 /** What each managed server is made of, by its entry and its chart. */
 export function createWanted(given: {

@@ -1,16 +1,15 @@
 /** All that writes to the cluster: a Lease, and a reconciler that works while it is held. */
-import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import type { KubernetesServer } from "../../registry/model.ts";
+import type { ApiRequest } from "../api-server.ts";
 import type { ClusterCache, Condition } from "../contract.ts";
 import type { Charts } from "../objects/chart.ts";
 import { type LeaseTimes, startLease } from "./lease.ts";
 import { startReconciler } from "./reconciler.ts";
-import { createApiRequest } from "./request.ts";
 import { createWanted } from "./wanted.ts";
 
 export interface WriterDeps {
-	readonly kubeConfig: KubeConfig;
+	readonly request: ApiRequest;
 	/** The gateway's own: where its Lease is, and entries that name none. */
 	readonly namespace: string;
 	readonly cache: ClusterCache;
@@ -45,8 +44,7 @@ export interface Writer {
 }
 
 export function startWriter(deps: WriterDeps): Writer {
-	const { namespace, gatewayName, cache, log } = deps;
-	const request = createApiRequest(deps.kubeConfig);
+	const { request, namespace, gatewayName, cache, log } = deps;
 	const lease = startLease({
 		request,
 		namespace,

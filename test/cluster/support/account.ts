@@ -2,8 +2,8 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
-import type { ApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
 export interface Rule {

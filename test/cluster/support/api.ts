@@ -1,8 +1,8 @@
 /** Namespaces of a test in a real cluster, and what is in them. */
 import { randomBytes } from "node:crypto";
 import type { KubernetesObject, V1Deployment, V1Pod } from "@kubernetes/client-node";
+import { ApiFault, type ApiRequest, createApiServer } from "../../../control-plane/kubernetes/api-server.ts";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
-import { ApiFault, type ApiRequest, createApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
 
 /** The kinds that a server of ours consists of, and what comes of them. */
 const KINDS = {
@@ -24,7 +24,7 @@ export function unique(prefix: string): string {
 
 /** Who $KUBECONFIG says, asking the API server. */
 export async function asAdmin(): Promise<ApiRequest> {
-	return createApiRequest((await findCluster({ env: process.env })).kubeConfig);
+	return createApiServer((await findCluster({ env: process.env })).kubeConfig).request;
 }
 
 export interface TestNamespace {

@@ -1,4 +1,4 @@
-import type { ApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
+import type { ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 
 interface ApiResource {
 	readonly name: string;

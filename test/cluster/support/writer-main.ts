@@ -3,9 +3,9 @@
  * namespace too; the registry as JSON; times of the Lease as JSON. Its log goes to stdout.
  */
 import { pino } from "pino";
+import { createApiServer } from "../../../control-plane/kubernetes/api-server.ts";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
 import { createCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
-import { createApi } from "../../../control-plane/kubernetes/watch/api.ts";
 import { createClusterCache } from "../../../control-plane/kubernetes/watch/cache.ts";
 import { startWriter } from "../../../control-plane/kubernetes/write/writer.ts";
 import { parseRegistry } from "../../../control-plane/registry/parse.ts";
@@ -13,9 +13,10 @@ import { parseRegistry } from "../../../control-plane/registry/parse.ts";
 const [gatewayName = "", registry = "", times = ""] = process.argv.slice(2);
 const log = pino();
 const { kubeConfig } = await findCluster({ env: process.env });
-const cache = createClusterCache({ api: createApi(kubeConfig), owner: gatewayName, namespaces: [], log });
+const api = createApiServer(kubeConfig);
+const cache = createClusterCache({ api, owner: gatewayName, namespaces: [], log });
 const writer = startWriter({
-	kubeConfig,
+	request: api.request,
 	namespace: gatewayName,
 	cache,
 	gatewayName,

@@ -1,10 +1,10 @@
 /** What a control plane has of Kubernetes but its Envoy: watches, Lease and reconciler, over a registry. */
 import { pino } from "pino";
 import { inject } from "vitest";
+import { createApiServer } from "../../../control-plane/kubernetes/api-server.ts";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
 import type { ClusterCache } from "../../../control-plane/kubernetes/contract.ts";
 import { createCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
-import { createApi } from "../../../control-plane/kubernetes/watch/api.ts";
 import { createClusterCache } from "../../../control-plane/kubernetes/watch/cache.ts";
 import type { LeaseTimes } from "../../../control-plane/kubernetes/write/lease.ts";
 import { startWriter, type Writer } from "../../../control-plane/kubernetes/write/writer.ts";
@@ -35,8 +35,17 @@ export async function startTestWriter(given: {
 	const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
 	const options = { env: process.env, ...(kubeconfig === undefined ? {} : { kubeconfig }) };
 	const { kubeConfig } = await findCluster(options);
-	const cache = createClusterCache({ api: createApi(kubeConfig), owner: gatewayName, namespaces, log });
-	const writer = startWriter({ kubeConfig, namespace, cache, gatewayName, charts: createCharts(), log, ...times });
+	const api = createApiServer(kubeConfig);
+	const cache = createClusterCache({ api, owner: gatewayName, namespaces, log });
+	const writer = startWriter({
+		request: api.request,
+		namespace,
+		cache,
+		gatewayName,
+		charts: createCharts(),
+		log,
+		...times,
+	});
 	return {
 		...writer,
 		cache,

@@ -1,8 +1,8 @@
 import type { V1EndpointSlice, V1Pod, V1Service } from "@kubernetes/client-node";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createApiServer } from "../../../control-plane/kubernetes/api-server.ts";
 import type { ClusterCache } from "../../../control-plane/kubernetes/contract.ts";
-import { createApi } from "../../../control-plane/kubernetes/watch/api.ts";
 import { createClusterCache } from "../../../control-plane/kubernetes/watch/cache.ts";
 import { type FakeApiServer, startApiServer } from "../../support/api-server.ts";
 import { eventually } from "../../support/gateway.ts";
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 async function open(namespaces: readonly string[] = []): Promise<void> {
 	cache = createClusterCache({
-		api: createApi(server.kubeConfig),
+		api: createApiServer(server.kubeConfig),
 		owner: "gw",
 		namespaces,
 		log: pino({ level: "silent" }),

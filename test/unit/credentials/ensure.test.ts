@@ -10,7 +10,7 @@ import {
 } from "../../../control-plane/credentials/ensure.ts";
 import { fileStore } from "../../../control-plane/credentials/files.ts";
 import { secretStore } from "../../../control-plane/credentials/secrets.ts";
-import { ApiFault, type ApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
+import { ApiFault, type ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 
 interface Secret {
 	readonly metadata: { name: string; resourceVersion?: string; uid?: string; labels?: Record<string, string> };

@@ -1,11 +1,11 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
+import { ApiFault, type ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 import type { OwnedObject } from "../../../control-plane/kubernetes/contract.ts";
 import { AppliedObjects } from "../../../control-plane/kubernetes/write/applied.ts";
 import { carryOut } from "../../../control-plane/kubernetes/write/carry-out.ts";
 import { kindOf, refOf } from "../../../control-plane/kubernetes/write/object-ref.ts";
 import { type Action, hashAnnotation } from "../../../control-plane/kubernetes/write/plan.ts";
-import { ApiFault, type ApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
 
 const metadata = { name: "docs", namespace: "mcp", uid: "1", annotations: { [hashAnnotation]: "h" } };
 const object = (kind: string) => ({ kind, metadata }) as OwnedObject;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sameQuantity } from "../../../control-plane/kubernetes/write/quantity.ts";
+import { sameQuantity } from "../../../control-plane/registry/quantity.ts";
 
 test.each([
 	["0.5", "500m"],

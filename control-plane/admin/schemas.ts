@@ -106,6 +106,11 @@ const certificate = z.object({
 const status = z
 	.object({
 		ready: z.boolean().describe("At least one Envoy serves the registry."),
+		controlPlane: z
+			.string()
+			.describe(
+				"Host name of the control plane that answers, in Kubernetes its pod's. Of several each knows its own Envoys.",
+			),
 		registry: z.object({
 			file: z.string(),
 			loadedAt: z.int().exactOptional().describe("Epoch milliseconds at which the registry in force was read."),

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { describeStream, type RefusedResource } from "../ads/describe.ts";
 import type { AdsServer } from "../ads/server.ts";
 import type { Finding } from "../detection/finding.ts";
@@ -25,6 +26,11 @@ import { type Health, type Replica, readHealth } from "./replicas.ts";
 export interface Status {
 	/** At least one Envoy serves the registry. */
 	readonly ready: boolean;
+	/**
+	 * Host name of the control plane that answers, in Kubernetes its pod's: of several each knows its own Envoys, and
+	 * `ready` is about them.
+	 */
+	readonly controlPlane: string;
 	readonly registry: { readonly file: string; readonly loadedAt?: number; readonly errors: readonly RegistryError[] };
 	/** Left out where no key is asked for. */
 	readonly apiKeys?: {
@@ -112,6 +118,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 	const cluster = deps.kubernetes?.connection();
 	return {
 		ready: isReady(deps.ads),
+		controlPlane: hostname(),
 		registry: { file: deps.registryFile, ...(loadedAt === undefined ? {} : { loadedAt }), errors },
 		...apiKeyStatus(deps.apiKeys?.()),
 		...(deps.certificates === undefined ? {} : { certificate: certificateStatus(deps.certificates, envoys) }),

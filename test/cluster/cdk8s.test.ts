@@ -83,12 +83,13 @@ test(
 		await home.readyPods("app.kubernetes.io/component=control-plane", 2, 120_000);
 		await home.readyPods("app.kubernetes.io/component=envoy", 2, 120_000);
 		await home.readyPods("app.kubernetes.io/instance=web", 2);
+		await home.readyPods("app.kubernetes.io/instance=named", 1);
 		await tools.readyPods("app.kubernetes.io/instance=py", 1);
 	},
 	SLOW,
 );
 
-test("the SDK's clients of both eras use servers of three kinds by the Service, over TLS", async () => {
+test("the SDK's clients of both eras use servers of four kinds by the Service, over TLS", async () => {
 	gateway = await useServers(ground, before, clients);
 });
 
@@ -96,9 +97,10 @@ test("the objects of its servers are what the gateway has made, field for field"
 	const owned = manifests(await synthesized(registry, { SERVERS: "1" })).filter(
 		({ metadata }) => metadata?.labels?.[OWNER_LABEL] === release,
 	);
-	expect(owned.map(({ kind }) => kind).filter((kind) => kind === "Deployment")).toHaveLength(2);
+	expect(owned.map(({ kind }) => kind).filter((kind) => kind === "Deployment")).toHaveLength(3);
 	const generations = async () => [
 		(await apps.readNamespacedDeployment({ namespace: home.name, name: "web" })).metadata?.generation,
+		(await apps.readNamespacedDeployment({ namespace: home.name, name: "named" })).metadata?.generation,
 		(await apps.readNamespacedDeployment({ namespace: tools.name, name: "py" })).metadata?.generation,
 	];
 	const now = await generations();

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { makeXdsCredentials } from "../../control-plane/credentials/certificates.ts";
-import type { ApiRequest } from "../../control-plane/kubernetes/api-server.ts";
 import { ownCharts } from "../../control-plane/kubernetes/objects/chart.ts";
 import { run } from "../../envoy/run.ts";
 import { eventually } from "../support/gateway.ts";
@@ -86,9 +85,10 @@ test(
 );
 
 test(
-	"`helm test` passes: status, three servers and the Service",
+	"`helm test` passes: status, four servers and the Service",
 	async () => {
 		await home.readyPods("app.kubernetes.io/instance=web", 2);
+		await home.readyPods("app.kubernetes.io/instance=named", 1);
 		await tools.readyPods("app.kubernetes.io/instance=py", 1);
 		const told = await helm("test", release, ...inHome);
 		expect(told).toMatch(/Phase:\s+Succeeded/);
@@ -98,7 +98,7 @@ test(
 );
 
 test(
-	"the SDK's clients of both eras use servers of three kinds by the Service, over TLS",
+	"the SDK's clients of both eras use servers of four kinds by the Service, over TLS: one of them by a name that the cluster's DNS resolves",
 	async () => {
 		gateway = await useServers(ground, before, clients);
 	},

@@ -14,6 +14,7 @@ import { type Colours, coloursFor, harmless, table } from "../text.ts";
 /** The part of the admin API's status that is shown; what else it holds is for --json. */
 const statusSchema = z.object({
 	ready: z.boolean(),
+	controlPlane: z.string().optional(),
 	registry: z.object({
 		file: z.string(),
 		loadedAt: z.union([z.string(), z.number()]).nullish(),
@@ -151,8 +152,10 @@ export function formatStatus(status: ShownStatus, colours: Colours, now: number)
 			shown.filter(Boolean).join("; "),
 		];
 	});
+	// Of several in a cluster each has its own Envoys.
+	const says = status.kubernetes?.inCluster && status.controlPlane ? `, says ${harmless(status.controlPlane)}` : "";
 	const lines = [
-		`Gateway    ${status.ready ? colours.green("ready") : colours.red("not ready")}`,
+		`Gateway    ${status.ready ? colours.green("ready") : colours.red("not ready")}${says}`,
 		`Registry   ${registry.file}${registry.loadedAt ? `, read ${age(registry.loadedAt, now)} ago` : ""}`,
 		`Envoy      ${envoys.length} connected${behind > 0 ? `, ${behind} not up to date` : ""}`,
 	];
@@ -214,7 +217,8 @@ function kubernetesLines(
 	const reach = inCluster ? "" : "; from outside the cluster pods are reached only where the network leads to them";
 	const where = source === undefined ? colours.yellow("no cluster") : `${source}${reach}`;
 	const told = writer?.problem === undefined ? problems : [...problems, writer.problem.message];
-	const by = writer?.holder === undefined || writer.writes ? "" : `; changed by ${harmless(writer.holder)}`;
+	const others = writer?.holder === undefined ? "" : `; changed by ${harmless(writer.holder)}`;
+	const by = writer?.writes ? "; changed by this control plane" : others;
 	return [`Kubernetes ${where}${by}`, ...told.map((problem) => `           ${colours.yellow(harmless(problem))}`)];
 }
 

@@ -1,7 +1,7 @@
-/** A whole installation with servers of three kinds: what it stands on, what it is, what clients do, what is left of it. */
+/** A whole installation with servers of four kinds: what it stands on, what it is, what clients do, what is left of it. */
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { expect } from "vitest";
-import type { ApiRequest } from "../../../control-plane/kubernetes/write/request.ts";
+import type { ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 import { hashOfKey } from "../../../control-plane/registry/api-keys.ts";
 import { makeCertificate } from "../../support/certificate.ts";
 import { eventually } from "../../support/gateway.ts";
@@ -25,8 +25,8 @@ export interface Ground {
 /** Of the one client that is let in. */
 export const apiKey = "a key of the cluster tests";
 
-/** Beside the gateway, with pods that it makes, and with the bridge in one of these. */
-export const serverIds = ["outside", "web", "py"] as const;
+/** Beside the gateway, with pods that it makes, with the bridge in one of these, and by a name that the cluster's DNS resolves. */
+export const serverIds = ["outside", "web", "py", "named"] as const;
 
 /** Values of the chart and of the construct alike. */
 export function installationValues({ images, home, tools }: Omit<Ground, "request" | "release">) {
@@ -44,6 +44,7 @@ export function installationValues({ images, home, tools }: Omit<Ground, "reques
 				...{ type: "k8s", transport: "stdio", namespace: tools.name },
 				...{ image: images.python, command: ["python3", "/app/stdio.py"], drainSeconds: 2 },
 			},
+			named: { type: "k8s", image: images.http, via: "service", drainSeconds: 2 },
 		},
 	};
 }

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -70,6 +70,7 @@ describe("admin API", () => {
 		state = { ...state, errors: [{ file: "r.yaml", line: 2, col: 1, message: "Unknown key." }] };
 		expect((await get("/v1/status")).json()).toEqual({
 			ready: false,
+			controlPlane: hostname(),
 			registry: { file: "r.yaml", loadedAt: 5, errors: [{ file: "r.yaml", line: 2, col: 1, message: "Unknown key." }] },
 			servers: [{ id: "k", type: "k8s", state: "unavailable", problem: "needs Kubernetes" }],
 			envoys: [],

@@ -149,6 +149,7 @@ test("the status shows pods, what is wrong with one, and how the cluster is reac
 		formatStatus(
 			{
 				ready: true,
+				controlPlane: "gw-1",
 				registry: { file: "r.yaml", errors: [] },
 				kubernetes: { source: "service account", inCluster: true, problems: [], ...kubernetesLine },
 				servers: [{ id: "a", type: "k8s", state: "serving", kubernetes, ...one }],
@@ -184,6 +185,11 @@ test("the status shows pods, what is wrong with one, and how the cluster is reac
 	const outside = shown({}, { source: "kubeconfig k, context c", inCluster: false, problems: ["nobody answers"] });
 	expect(outside).toMatch(/^Kubernetes kubeconfig k, context c; from outside the cluster pods are reached only where/m);
 	expect(outside).toMatch(/^ {11}nobody answers$/m);
+	const writer = (writes: boolean) =>
+		shown({}, { writer: { identity: "gw-1_7_x", writes, holder: writes ? "gw-1_7_x" : "gw-2_7_y" } });
+	expect(writer(true)).toMatch(/^Gateway {4}ready, says gw-1$/m);
+	expect(writer(true)).toMatch(/^Kubernetes service account; changed by this control plane$/m);
+	expect(writer(false)).toMatch(/^Kubernetes service account; changed by gw-2_7_y$/m);
 	const none = shown({}, { source: undefined, problems: ["no cluster: there is no kubeconfig"] });
 	expect(none).toMatch(/^Kubernetes no cluster\n {11}no cluster: there is no kubeconfig$/m);
 });

@@ -1,5 +1,6 @@
 import { type BuildContext, buildServer } from "../ir/build.ts";
 import type { AutoServer, Registry } from "../registry/model.ts";
+import { createServerList } from "../registry/server-list.ts";
 import { isStable } from "../snapshot/builder.ts";
 import type { Entry } from "./detector.ts";
 import { httpTarget } from "./probe-http.ts";
@@ -10,9 +11,9 @@ import { httpTarget } from "./probe-http.ts";
  */
 export function createEntryList() {
 	const remembered = new WeakMap<AutoServer, Entry>();
+	const autoServers = createServerList("auto");
 	return (registry: Registry, context: BuildContext): readonly Entry[] =>
-		[...registry.servers.values()].flatMap((server) => {
-			if (server.type !== "auto") return [];
+		autoServers(registry).flatMap((server) => {
 			const known = remembered.get(server);
 			if (known !== undefined) return known;
 			const ir = buildServer(server.http, context);

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { KubernetesServer, Registry } from "../registry/model.ts";
+import { createServerList } from "../registry/server-list.ts";
 import { type ApiServer, createApiServer } from "./api-server.ts";
 import { type Connection, type ConnectionOptions, findCluster } from "./connection.ts";
 import type { ClusterCache, ClusterChange, Discover, Discovery, KubernetesStatus, PodStatus } from "./contract.ts";
@@ -77,6 +78,7 @@ const searchAgainMs = 10_000;
 export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 	const { options, log } = deps;
 	const closed = new AbortController();
+	const k8sServers = createServerList("k8s");
 	let servers: readonly KubernetesServer[] = [];
 	let byService: ReadonlyMap<string, readonly KubernetesServer[]> = new Map();
 	let running: (KubernetesParts & { readonly discover: Discover; readonly writer: Writer | undefined }) | undefined;
@@ -182,7 +184,9 @@ export function createKubernetes(deps: KubernetesDeps): Kubernetes {
 
 	return {
 		setServers(registry) {
-			servers = [...registry.servers.values()].filter((server) => server.type === "k8s");
+			const now = k8sServers(registry);
+			if (now === servers) return;
+			servers = now;
 			place();
 			look();
 		},

@@ -24,15 +24,14 @@ export function editPieces(text: string, file: string, entries: Entries): string
 	const before = cutRegistry(text, file);
 	const after = cutRegistry(edited, file);
 	if (before === undefined || after?.language !== before.language) return undefined;
-	const ids = new Set(before.byId.keys());
+	let count = before.byId.size;
 	for (const [id, entry] of entries) {
 		const piece = after.byId.get(id);
 		const found = piece === undefined ? undefined : readPiece(edited, piece, after.language);
 		if (!isDeepStrictEqual(found, entry)) return undefined;
-		if (entry === undefined) ids.delete(id);
-		else ids.add(id);
+		count += Number(entry !== undefined) - Number(before.byId.has(id));
 	}
-	return ids.size === after.byId.size ? edited : undefined;
+	return count === after.byId.size ? edited : undefined;
 }
 
 function editOne(

@@ -5,7 +5,7 @@ import { MAX_ERRORS, readDocument } from "./document.ts";
 import { type EntryResult, parseEntry } from "./entry.ts";
 import { type Fault, jsonPointer } from "./fault.ts";
 import type { ParseResult, Registry, Server } from "./model.ts";
-import { cutRegistry, readPiece } from "./pieces.ts";
+import { type CutText, changedPieces, cutRegistry, ownCopy, readPiece } from "./pieces.ts";
 import { MAX_TEXT } from "./read.ts";
 
 type EntryParser = (id: string, value: unknown, wrapper: Wrapper) => EntryResult;
@@ -63,17 +63,20 @@ export interface RegistryParser {
 }
 
 interface Remembered {
-	/**
-	 * The text it was read from, where the registry could be cut into pieces; else empty. Always a part of the newest
-	 * text: a part of an older one would keep the whole of that in memory.
-	 */
-	text: string;
+	/** The text it was read from, where the registry could be cut into pieces; else empty. */
+	readonly text: string;
 	/** Its value: another text of the same value is the same server. */
 	readonly value: string;
 	readonly result: EntryResult;
 }
 
-type Memory = ReadonlyMap<string, Remembered>;
+type Servers = ReadonlyMap<string, Remembered>;
+
+/** The last good registry, in the order of its text; how that was cut, where it could be. */
+interface Memory {
+	readonly servers: Servers;
+	readonly cut?: CutText;
+}
 
 function remember(
 	before: Remembered | undefined,
@@ -92,50 +95,46 @@ function parsePieces(text: string, file: string, memory: Memory): Memory | undef
 	if (text.length > MAX_TEXT || text.includes("\0")) return undefined;
 	const pieces = cutRegistry(text, file);
 	if (pieces === undefined) return undefined;
+	const cut = { text, pieces };
+	const { goneIds, come, last } = differences(memory, cut);
 	const changes = new Map<string, Remembered | undefined>();
-	for (const piece of pieces.byId.values()) {
+	for (const piece of come) {
 		const own = text.slice(piece.from, piece.to);
-		const known = memory.get(piece.id);
-		if (known?.text === own) {
-			known.text = own;
-			continue;
-		}
-		const id = ownCopy(piece.id);
-		const entry = remember(known, own, id, readPiece(text, piece, pieces.language), undefined);
+		const known = memory.servers.get(piece.id);
+		if (known?.text === own) continue;
+		const value = readPiece(text, piece, pieces.language);
+		const entry = remember(known, ownCopy(own), piece.id, value, undefined);
 		if (!entry.result.ok) return undefined;
-		changes.set(id, entry);
+		changes.set(piece.id, entry);
 	}
-	for (const id of memory.keys()) if (!pieces.byId.has(id)) changes.set(id, undefined);
-	const next = changedMap(memory, changes);
-	for (const id of changes.keys()) {
-		const replaced = memory.get(id);
-		// Maps that were made of one another share what they held before.
-		if (replaced !== undefined) replaced.text = "";
+	const stay = goneIds.filter((id) => pieces.byId.has(id));
+	for (const id of goneIds) if (!pieces.byId.has(id)) changes.set(id, undefined);
+	const servers = changedMap(memory.servers, changes);
+	// What is new comes last in the map.
+	const inOrder = stay.every((id, place) => come[place]?.id === id) && (last || stay.length === come.length);
+	return { cut, servers: inOrder ? servers : inOrderOf(pieces.byId.keys(), servers) };
+}
+
+/** Ids that have to be looked for in a text, and the pieces of it that have to be looked at. */
+function differences(memory: Memory, cut: CutText) {
+	if (memory.cut === undefined) {
+		return { goneIds: [...memory.servers.keys()], come: [...cut.pieces.byId.values()], last: true };
 	}
-	return inSameOrder(next.keys(), pieces.byId.keys()) ? next : inOrder(pieces.byId.keys(), next);
+	const { before, after, last } = changedPieces(memory.cut, cut);
+	return { goneIds: before.map(({ id }) => id), come: after, last };
 }
 
-/** The id apart from the text that it is a part of, which it would keep in memory. */
-function ownCopy(id: string): string {
-	return Buffer.from(id).toString();
-}
-
-function inSameOrder(some: Iterator<string>, others: Iterable<string>): boolean {
-	for (const id of others) if (some.next().value !== id) return false;
-	return true;
-}
-
-function inOrder(ids: Iterable<string>, memory: Memory): Memory {
+function inOrderOf(ids: Iterable<string>, servers: Servers): Servers {
 	return new Map(
 		[...ids].flatMap((id) => {
-			const entry = memory.get(id);
+			const entry = servers.get(id);
 			return entry === undefined ? [] : [[id, entry]];
 		}),
 	);
 }
 
 /** The registry that a memory holds; made of the one before where the memory is. */
-function registryOf(memory: Memory, before?: { readonly memory: Memory; readonly registry: Registry }): Registry {
+function registryOf(memory: Servers, before?: { readonly memory: Servers; readonly registry: Registry }): Registry {
 	const names = before === undefined ? undefined : changedNames(before.memory, memory);
 	// A server that was switched off has a place among the others that only a new map gives it.
 	const wasOff = (id: string) => before?.memory.has(id) === true && !before.registry.servers.has(id);
@@ -157,24 +156,24 @@ function serverOf(entry: Remembered | undefined): Server | undefined {
 
 /** Makes a parser with a memory of its last good registry; see {@link RegistryParser}. */
 export function createRegistryParser(): RegistryParser {
-	let memory: Memory = new Map();
+	let memory: Memory = { servers: new Map() };
 	/** What {@link memory} was made into, where it was. */
-	let made: { readonly memory: Memory; readonly registry: Registry } | undefined;
+	let made: { readonly memory: Servers; readonly registry: Registry } | undefined;
 	let last: { readonly text: string; readonly file: string; readonly result: ParseResult } | undefined;
 	const parse = (text: string, file: string): ParseResult => {
 		const quick = parsePieces(text, file, memory);
 		if (quick !== undefined) {
 			memory = quick;
-			made = { memory, registry: registryOf(memory, made) };
+			made = { memory: memory.servers, registry: registryOf(memory.servers, made) };
 			return { ok: true, registry: made.registry };
 		}
 		const next = new Map<string, Remembered>();
 		const result = parseWith(text, file, (id, value, wrapper) => {
-			const entry = remember(memory.get(id), "", id, value, wrapper);
+			const entry = remember(memory.servers.get(id), "", id, value, wrapper);
 			if (entry.result.ok) next.set(id, entry);
 			return entry.result;
 		});
-		if (result.ok) memory = next;
+		if (result.ok) memory = { servers: next };
 		return result;
 	};
 	return {

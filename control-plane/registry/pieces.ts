@@ -2,6 +2,7 @@
  * A registry's text cut at its servers, so that a change of one of ten thousand costs one. A text is only cut where each
  * piece means by itself what it means in the whole: strict JSON, or block-style YAML, in the gateway's own format.
  */
+import { commonEnds } from "./common-ends.ts";
 import { isMap } from "./dialect.ts";
 import { ID_PATTERN } from "./names.ts";
 import { isJson, readText } from "./read.ts";
@@ -19,27 +20,76 @@ export interface Pieces {
 	readonly byId: ReadonlyMap<string, Piece>;
 }
 
+/** A text and how it was cut. */
+export interface CutText {
+	readonly text: string;
+	readonly pieces: Pieces;
+}
+
 /** These may hold all servers instead of being one (see `dialect.ts`), and `__proto__` is refused with its line. */
-const SPECIAL = new Set(["mcpServers", "servers", "$schema", "__proto__"]);
+const SPECIAL = ["mcpServers", "servers", "$schema", "__proto__"];
 
 /** The last two texts: an edit looks at the one before it and at the one after it several times, and then it is read. */
-let recent: readonly { readonly text: string; readonly file: string; readonly pieces: Pieces | undefined }[] = [];
+let recent: readonly Recent[] = [];
+
+interface Recent {
+	readonly text: string;
+	readonly file: string;
+	readonly pieces: Pieces | undefined;
+}
 
 /** Cuts a text, or tells (undefined) that it is to be read as a whole. A text that is cut may still hold faults. */
 export function cutRegistry(text: string, file: string): Pieces | undefined {
 	const known = recent.find((one) => one.text === text && one.file === file);
-	const found = known ?? { text, file, pieces: cut(text, file) };
+	const found = known ?? { text, file, pieces: cut(text, file, recent[0]) };
 	if (recent[0] !== found) recent = [found, ...recent.filter((one) => one !== found).slice(0, 1)];
 	return found.pieces;
 }
 
-function cut(text: string, file: string): Pieces | undefined {
+function cut(text: string, file: string, before: Recent | undefined): Pieces | undefined {
 	const json = /\.(?:json|jsonc)$/i.test(file) || (/^\s*\{/.test(text) && isJson(text, file));
-	const found = json ? cutJson(text) : cutYaml(text);
+	const found = json ? cutJson(text, before) : cutYaml(text);
 	if (found === undefined) return undefined;
-	const byId = new Map(found.map((piece) => [piece.id, piece]));
-	if (byId.size !== found.length || found.some(({ id }) => SPECIAL.has(id))) return undefined;
+	const byId = new Map<string, Piece>();
+	for (const piece of found) byId.set(piece.id, piece);
+	if (byId.size !== found.length || SPECIAL.some((id) => byId.has(id))) return undefined;
 	return { language: json ? "json" : "yaml", byId };
+}
+
+/** A text apart from the longer one that it is a part of, which it would keep in memory. */
+export function ownCopy(text: string): string {
+	return Buffer.from(text).toString();
+}
+
+/** Where two texts differ. */
+export interface ChangedPieces {
+	readonly before: readonly Piece[];
+	readonly after: readonly Piece[];
+	/** No piece that both have comes behind them. */
+	readonly last: boolean;
+}
+
+/** The pieces that two cut texts do not have in common at their beginnings and ends. */
+export function changedPieces(before: CutText, after: CutText): ChangedPieces {
+	const was = [...before.pieces.byId.values()];
+	const is = [...after.pieces.byId.values()];
+	if (before.pieces.language !== after.pieces.language) return { before: was, after: is, last: true };
+	const { start, end } = commonEnds(before.text, after.text);
+	const moved = after.text.length - before.text.length;
+	const isSame = (one: Piece | undefined, other: Piece | undefined, by: number) =>
+		one !== undefined && other !== undefined && one.from + by === other.from && one.to + by === other.to;
+	let first = 0;
+	while (isSame(was[first], is[first], 0) && was[first]!.to <= start) first++;
+	let last = 0;
+	const most = Math.min(was.length, is.length) - first;
+	const endsFrom = before.text.length - end;
+	while (last < most && isSame(was.at(-1 - last), is.at(-1 - last), moved) && was.at(-1 - last)!.from >= endsFrom)
+		last++;
+	return {
+		before: was.slice(first, was.length - last),
+		after: is.slice(first, is.length - last),
+		last: last === 0,
+	};
 }
 
 /** The entry that a piece holds; undefined where it has any fault. */
@@ -82,23 +132,57 @@ function endOfMap(text: string, from: number): number {
 	return -1;
 }
 
-/** The members of the one object that a strict JSON text is, if all their values are objects. */
-function cutJson(text: string): Piece[] | undefined {
-	const pieces: Piece[] = [];
-	let at = 0;
+/** Pieces of the text before that another text has too: at its beginning, and (`moved` by so many units) at its end. */
+interface Kept {
+	readonly first: readonly Piece[];
+	readonly last: readonly Piece[];
+	readonly moved: number;
+}
+
+function keptOf(text: string, before: Recent | undefined): Kept {
+	if (before?.pieces?.language !== "json") return { first: [], last: [], moved: 0 };
+	const { start, end } = commonEnds(before.text, text);
+	const all = [...before.pieces.byId.values()];
+	const until = all.findIndex(({ to }) => to > start);
+	const from = all.findLastIndex((piece) => piece.from < before.text.length - end) + 1;
+	return {
+		first: until === -1 ? all : all.slice(0, until),
+		last: all.slice(from),
+		moved: text.length - before.text.length,
+	};
+}
+
+/**
+ * The members of the one object that a strict JSON text is, if all their values are objects. Those that the text before
+ * has at its beginning and at its end are not looked through again.
+ */
+function cutJson(text: string, before: Recent | undefined): Piece[] | undefined {
+	const { first, last, moved } = keptOf(text, before);
+	const pieces: Piece[] = [...first];
+	let next = 0;
+	let at = pieces.at(-1)?.to ?? 0;
 	const skip = () => {
 		while (isSpace(text.charCodeAt(at))) at++;
 		return text[at];
 	};
-	if (skip() !== "{") return undefined;
-	at++;
+	if (pieces.length === 0) {
+		if (skip() !== "{") return undefined;
+		at++;
+	}
 	while (pieces.length === 0 || skip() === ",") {
 		if (pieces.length > 0) at++;
 		if (skip() !== '"') return undefined;
+		while ((last[next]?.from ?? Number.POSITIVE_INFINITY) + moved < at) next++;
+		if (last[next] !== undefined && last[next]!.from + moved === at) {
+			for (const { id, from, to } of last.slice(next)) pieces.push({ id, from: from + moved, to: to + moved });
+			at = pieces.at(-1)!.to;
+			break;
+		}
 		const from = at;
 		at = endOfText(text, at);
-		const id = text.slice(from + 1, at - 1);
-		if (at === -1 || !ID_PATTERN.test(id) || skip() !== ":") return undefined;
+		if (at === -1) return undefined;
+		const id = ownCopy(text.slice(from + 1, at - 1));
+		if (!ID_PATTERN.test(id) || skip() !== ":") return undefined;
 		at++;
 		if (skip() !== "{") return undefined;
 		at = endOfMap(text, at);
@@ -130,7 +214,7 @@ function cutYaml(text: string): Piece[] | undefined {
 			const key = KEY_LINE.exec(text.slice(start, end))?.[1];
 			if (key === undefined) return undefined;
 			if (id !== undefined) pieces.push({ id, from, to: start });
-			id = key;
+			id = ownCopy(key);
 			from = start;
 		} else if (id === undefined && code === 32 && text.slice(start, end).trim() !== "") return undefined;
 		start = end + 1;

@@ -37,7 +37,9 @@ class Overlay<V> implements ReadonlyMap<string, V> {
 	}
 
 	*keys(): MapIterator<string> {
-		for (const [key] of this.entries()) yield key;
+		const { base, changes } = this;
+		for (const key of base.keys()) if (!changes.has(key) || changes.get(key) !== undefined) yield key;
+		for (const [key, value] of changes) if (value !== undefined && !base.has(key)) yield key;
 	}
 
 	*values(): MapIterator<V> {

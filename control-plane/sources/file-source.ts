@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { fileState, writeFileAtomic } from "../registry/write-file-atomic.ts";
 import { type PathEvent, watchPath } from "./path-watcher.ts";
-import { readTextFile } from "./read-file.ts";
+import { createTextFile } from "./read-file.ts";
 import { type EditableSource, RegistryStoreError } from "./registry-source.ts";
 import { createRegistryText, type Outcome, type RegistryTextOptions } from "./registry-text.ts";
 
@@ -37,12 +37,13 @@ const SETTLE_MAX_MS = 200;
 export async function createFileSource(options: FileSourceOptions): Promise<FileSource> {
 	const { path, log, pollMs = 2000 } = options;
 	const file = resolve(path);
+	const readText = createTextFile(file, registryWords);
 	const taken = createRegistryText(options);
 	let timer: NodeJS.Timeout | undefined;
 	let deadline = 0;
 	let closed = false;
 
-	const read = (): Outcome => taken.look(readTextFile(file, registryWords));
+	const read = (): Outcome => taken.look(readText());
 
 	const publish = (outcome: Outcome) => {
 		clearTimeout(timer);
@@ -100,7 +101,7 @@ export async function createFileSource(options: FileSourceOptions): Promise<File
 		},
 		read() {
 			const version = fileState(file);
-			const content = readTextFile(file, registryWords);
+			const content = readText();
 			if (content.ok) return { text: content.text, digest: content.digest, version };
 			if (content.absent === true) return { version };
 			throw new RegistryStoreError(content.message);

@@ -83,7 +83,7 @@ const json = fc.array(jsonPart, { maxLength: 6 }).map((parts) => `{${parts.join(
 const file = fc.constantFrom("r.json", "r.yaml", "r");
 
 const outcome = (result: ReturnType<typeof parseRegistry>) =>
-	result.ok ? Object.fromEntries(result.registry.servers) : result.errors;
+	result.ok ? [...result.registry.servers] : result.errors;
 
 describe("a text that is cut", () => {
 	test("means what it means in one piece, whatever was read before", () => {
@@ -175,5 +175,6 @@ test("several at once", () => {
 	);
 	expect(edited).toBe(`${some.replace("a:\n  cmd: [x] # one\n\n", "").replace("[y]", "[n]")}e:\n  cmd:\n    - e\n`);
 	const many = new Map(Array.from({ length: 60 }, (_, n) => [`s${n}`, { cmd: [String(n)] }] as const));
-	expect(outcome(parseRegistry(editServers('{"a": {"cmd": ["x"]}}', "r.json", many), "r.json"))).toHaveProperty("s59");
+	const added = parseRegistry(editServers('{"a": {"cmd": ["x"]}}', "r.json", many), "r.json");
+	expect(added.ok && added.registry.servers.get("s59")).toBeTruthy();
 });

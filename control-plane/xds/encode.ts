@@ -48,9 +48,15 @@ export function encodeAny(message: Message, path = "Any"): { type_url: string; v
 	return { type_url: typeUrl, value: encode(typeUrl.slice(typeUrl.lastIndexOf("/") + 1), fields, path) };
 }
 
+/** Types by name: looking one up walks the packages. */
+const types = new Map<string, protobuf.Type>();
+
 function lookup(typeName: string, path: string): protobuf.Type {
+	const known = types.get(typeName);
+	if (known !== undefined) return known;
 	const found = protoRoot().lookup(typeName, [protobuf.Type]);
 	if (!(found instanceof protobuf.Type)) throw new EncodeError(path, `unknown message type ${typeName}`);
+	types.set(typeName, found);
 	return found;
 }
 
@@ -106,20 +112,35 @@ function singleValue(field: protobuf.Field, value: Json, path: string): unknown 
 	return scalarValue(field.type, value, path);
 }
 
+/** Writes a message of a type whose JSON form is not that of its fields. */
+type OwnForm = (value: Json, path: string) => unknown;
+
+const ownForms: Readonly<Record<string, OwnForm>> = {
+	".google.protobuf.Any": (value, path) => {
+		if (!isMessage(value)) throw new EncodeError(path, "an Any needs an object with @type");
+		return encodeAny(value, path);
+	},
+	".google.protobuf.Duration": parseDuration,
+	".google.protobuf.Struct": struct,
+	".google.protobuf.Value": structValue,
+};
+
+/** By type; protobufjs puts a type's full name together each time that it is asked. */
+const formOfType = new Map<protobuf.Type, OwnForm | undefined>();
+
+function ownForm(type: protobuf.Type): OwnForm | undefined {
+	if (formOfType.has(type)) return formOfType.get(type);
+	const name = type.fullName;
+	const wrapped = /^\.google\.protobuf\.\w+Value$/.test(name) ? type.fields["value"]?.type : undefined;
+	const form: OwnForm | undefined =
+		wrapped === undefined ? ownForms[name] : (value, path) => ({ value: scalarValue(wrapped, value, path) });
+	formOfType.set(type, form);
+	return form;
+}
+
 function messageValue(type: protobuf.Type, value: Json, path: string): unknown {
-	switch (type.fullName) {
-		case ".google.protobuf.Any":
-			if (!isMessage(value)) throw new EncodeError(path, "an Any needs an object with @type");
-			return encodeAny(value, path);
-		case ".google.protobuf.Duration":
-			return parseDuration(value, path);
-		case ".google.protobuf.Struct":
-			return struct(value, path);
-		case ".google.protobuf.Value":
-			return structValue(value, path);
-	}
-	const wrapped = /^\.google\.protobuf\.\w+Value$/.test(type.fullName) ? type.fields["value"] : undefined;
-	if (wrapped !== undefined) return { value: scalarValue(wrapped.type, value, path) };
+	const form = ownForm(type);
+	if (form !== undefined) return form(value, path);
 	if (!isMessage(value)) throw new EncodeError(path, `needs an object (${type.fullName})`);
 	return toObject(type, value, path);
 }

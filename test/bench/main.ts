@@ -8,6 +8,7 @@ import { envoyBinary } from "../support/envoy.ts";
 import { changes } from "./changes.ts";
 import { chaos } from "./chaos.ts";
 import { filters } from "./filters.ts";
+import { installation } from "./installation.ts";
 import { kubernetes } from "./kubernetes.ts";
 import { latency } from "./latency.ts";
 import { reload, reloadTwo } from "./reload.ts";
@@ -33,6 +34,7 @@ const usual = {
 	stdio,
 	"stdio-memory": stdioMemory,
 	kubernetes,
+	installation,
 };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 

@@ -4,16 +4,27 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ENVOY_VERSION } from "../../envoy/version.ts";
 import { bundle } from "../../stdio-bridge/image/bundle.ts";
 import { ROOT } from "../support/process.ts";
 import { type BuildOptions, findBuilder } from "./support/builder.ts";
 
-const names = ["gateway", "envoy", "bridge", "http", "python", "bare"] as const;
+const names = ["gateway", "envoy", "bridge", "http", "python", "bare", "earlierGateway", "earlierBridge"] as const;
 
 export type ImageName = (typeof names)[number];
+
+/** What the `earlier` images say that they are. */
+export const EARLIER_VERSION = "0.0.9";
+
+/** Images that differ from those of this checkout by the version that they tell: what each is made from, and the file. */
+const earlier = {
+	earlierGateway: { from: "gateway", file: "/app/package.json", type: "module" },
+	earlierBridge: { from: "bridge", file: "/mcp-bridge/package.json", type: "commonjs" },
+} as const;
+type EarlierName = keyof typeof earlier;
+const isEarlier = (name: ImageName): name is EarlierName => Object.hasOwn(earlier, name);
 
 /** An image as pods name it, and the docker-archive that it can be loaded from. */
 export interface Image {
@@ -39,22 +50,30 @@ export async function buildImages(say: (line: string) => void): Promise<Images> 
 	const tags = { gateway: await hashOf(gatewaySources), bridge: await hashOf(bridgeSources), envoy: ENVOY_VERSION };
 	const servers = await hashOf(serverSources);
 	const image = (name: ImageName): Image => {
+		if (isEarlier(name)) {
+			const { from } = earlier[name];
+			const tag = `${EARLIER_VERSION}-${tags[from]}`;
+			return { reference: `localhost/mcp-test-${from}:${tag}`, tar: join(cache, `${name}-${tag}.tar`) };
+		}
 		const tag = name === "gateway" || name === "bridge" || name === "envoy" ? tags[name] : servers;
 		const reference = name === "envoy" ? envoyImage : `localhost/mcp-test-${name}:${tag}`;
 		return { reference, tar: join(cache, `${name}-${tag}.tar`) };
 	};
 	const images = Object.fromEntries(names.map((name) => [name, image(name)])) as Record<ImageName, Image>;
-	for (const name of names) if (!existsSync(images[name].tar)) await build(name, images[name], say);
+	for (const name of names) if (!existsSync(images[name].tar)) await build(name, images, say);
 	return images;
 }
 
-async function build(name: ImageName, { reference, tar }: Image, say: (line: string) => void): Promise<void> {
+async function build(name: ImageName, images: Images, say: (line: string) => void): Promise<void> {
+	const { reference, tar } = images[name];
 	const begun = performance.now();
 	const builder = await findBuilder();
 	say(`Building ${reference} with ${builder.name} ...`);
 	if (name === "envoy") await builder.fetch(reference);
 	else {
-		const options = await buildOf(name, reference);
+		// The archive of what an earlier image is made from may outlive the builder's own copy.
+		if (isEarlier(name)) await builder.build(await buildOf(earlier[name].from, images));
+		const options = await buildOf(name, images);
 		await builder.build(options);
 		if (options.context !== ROOT) await rm(options.context, { recursive: true });
 	}
@@ -70,7 +89,12 @@ async function build(name: ImageName, { reference, tar }: Image, say: (line: str
 	say(`Built ${reference} in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
 }
 
-async function buildOf(name: Exclude<ImageName, "envoy">, reference: string): Promise<BuildOptions> {
+async function buildOf(name: Exclude<ImageName, "envoy">, images: Images): Promise<BuildOptions> {
+	const { reference } = images[name];
+	if (isEarlier(name)) {
+		const context = await earlierContext(name, images);
+		return { context, file: join(context, "Dockerfile"), reference };
+	}
 	if (name === "gateway") return { context: ROOT, file: join(ROOT, "control-plane/Dockerfile"), reference };
 	if (name === "bridge") return { context: ROOT, file: join(ROOT, "stdio-bridge/Dockerfile"), reference };
 	const context = await serverContext();
@@ -83,6 +107,17 @@ async function serverContext(): Promise<string> {
 	for (const name of ["Dockerfile", "stdio.py", "bare.sh", "fail.sh"]) {
 		await copyFile(join(folder, name), join(context, name));
 	}
+	return context;
+}
+
+async function earlierContext(name: EarlierName, images: Images): Promise<string> {
+	const { from, file, type } = earlier[name];
+	const context = await mkdtemp(join(cache, "context-"));
+	await writeFile(join(context, "Dockerfile"), `FROM ${images[from].reference}\nCOPY package.json ${file}\n`);
+	await writeFile(
+		join(context, "package.json"),
+		JSON.stringify({ name: "mcp-gateway", version: EARLIER_VERSION, type }),
+	);
 	return context;
 }
 

@@ -10,7 +10,7 @@ import { eventually } from "../support/gateway.ts";
 import { helm } from "../support/helm.ts";
 import { NODE } from "../support/process.ts";
 import { asAdmin } from "./support/api.ts";
-import { type McpClient, modernClient, podOf } from "./support/clients.ts";
+import type { McpClient } from "./support/clients.ts";
 import { httpDeployment } from "./support/http-deployment.ts";
 import {
 	apiKey,
@@ -25,14 +25,12 @@ import {
 } from "./support/installation.ts";
 import { everythingIn } from "./support/inventory.ts";
 import { core } from "./support/kube.ts";
-import { startLoad } from "./support/load.ts";
 import { useNamespace } from "./support/namespace.ts";
-import type { ReleaseAddress } from "./support/release.ts";
 import { clustersRequest } from "./support/xds-request.ts";
 
 /**
- * The chart from nothing to nothing: installed, tested, used, attacked, upgraded under load and uninstalled. Each test needs
- * those before it.
+ * The chart from nothing to nothing: installed, tested, used, attacked and uninstalled. Each test needs those before it;
+ * upgrade.test.ts has upgrades under load.
  */
 
 const images = inject("images");
@@ -50,7 +48,6 @@ const values = {
 let ground: Ground;
 let before: Before;
 let valuesFile: string;
-let gateway: ReleaseAddress;
 const clients: McpClient[] = [];
 
 beforeAll(async () => {
@@ -100,7 +97,7 @@ test(
 test(
 	"the SDK's clients of both eras use servers of four kinds by the Service, over TLS: one of them by a name that the cluster's DNS resolves",
 	async () => {
-		gateway = await useServers(ground, before, clients);
+		await useServers(ground, before, clients);
 	},
 	SLOW,
 );
@@ -165,47 +162,6 @@ describe("who has no credential", () => {
 		expect(found.withoutCertificate.received).toBe(0);
 	});
 });
-
-test(
-	"`helm upgrade` replaces every pod of the gateway, and no stateless request fails; sessions go on",
-	async () => {
-		const old = new Set((await home.pods("app.kubernetes.io/name=mcp-gateway")).map(({ metadata }) => metadata?.name));
-		const load = startLoad({
-			url: `${gateway.url}/web`,
-			clients: 4,
-			tls: gateway.tls,
-			headers: { "x-api-key": apiKey },
-		});
-		const rare = startLoad({
-			...{ url: `${gateway.url}/py`, clients: 2, tls: gateway.tls, headers: { "x-api-key": apiKey } },
-			pauseMs: 500,
-		});
-		await eventually("the load runs", () => load.result().succeeded > 100);
-		const round = ["controlPlane", "envoy"].flatMap((one) => ["--set-string", `${one}.podAnnotations.round=2`]);
-		const late = ["--set-json", `registry.late=${JSON.stringify(values.registry.outside)}`];
-		await helm("upgrade", release, chart, ...inHome, "--values", valuesFile, ...round, ...late, "--wait");
-		const ours = () => home.pods("app.kubernetes.io/name=mcp-gateway");
-		await eventually(
-			"the old pods are gone",
-			async () => (await ours()).every(({ metadata }) => !old.has(metadata?.name)),
-			90_000,
-		);
-		const [many, few] = [await load.stop(), await rare.stop()];
-		console.log(
-			`upgrade: ${many.sent + few.sent} requests, longest gap ${Math.round(many.longestGapMs)} ms, ${many.failures.length + few.failures.length} failed`,
-		);
-		expect(many.failures).toEqual([]);
-		expect(few.failures).toEqual([]);
-		expect(many.succeeded).toBeGreaterThan(500);
-		for (const [index, server] of serverIds.entries()) {
-			expect(await clients[2 * index]?.call("notes"), server).toBe(`for ${server}`);
-		}
-		const late_ = await modernClient(`${gateway.url}/late`, gateway.fetch);
-		clients.push(late_);
-		expect(await podOf(late_)).toMatch(/^outside-/);
-	},
-	SLOW,
-);
 
 test(
 	"`helm uninstall` leaves nothing: no object of any kind in any namespace, and no Secret or Lease",

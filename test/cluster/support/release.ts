@@ -1,5 +1,6 @@
 /** Clients of a gateway in the cluster, by its Service's name and over TLS, as pods would be. */
 import type { LookupFunction } from "node:net";
+import type { V1Pod } from "@kubernetes/client-node";
 import { fetchOverTls } from "../../../control-plane/cli/fetch-over-tls.ts";
 import { core } from "./kube.ts";
 
@@ -12,6 +13,9 @@ export interface ReleaseAddress {
 	readonly fetch: typeof fetch;
 }
 
+/** Of Envoy's listener in its pod. */
+const envoyPort = 8080;
+
 /** @param ca PEM of the authority of the gateway's certificate, which is for the Service's name. */
 export async function releaseAddress(
 	namespace: string,
@@ -20,7 +24,26 @@ export async function releaseAddress(
 	headers: Readonly<Record<string, string>>,
 ): Promise<ReleaseAddress> {
 	const { spec } = await core.readNamespacedService({ namespace, name: release });
-	const address = spec?.clusterIP ?? "";
+	return addressAt(spec?.clusterIP ?? "", `https://${release}.${namespace}.svc`, ca, headers);
+}
+
+/** The same by one of its Envoys, whatever the Service would choose. */
+export function envoyAddress(
+	pod: V1Pod,
+	release: string,
+	ca: string,
+	headers: Readonly<Record<string, string>>,
+): ReleaseAddress {
+	const { namespace = "" } = pod.metadata ?? {};
+	return addressAt(pod.status?.podIP ?? "", `https://${release}.${namespace}.svc:${envoyPort}`, ca, headers);
+}
+
+function addressAt(
+	address: string,
+	url: string,
+	ca: string,
+	headers: Readonly<Record<string, string>>,
+): ReleaseAddress {
 	const lookup: LookupFunction = (_host, options, callback) => {
 		if (options.all === true) callback(null, [{ address, family: 4 }]);
 		else callback(null, address, 4);
@@ -28,7 +51,7 @@ export async function releaseAddress(
 	const tls = { ca, lookup };
 	const bare = fetchOverTls(tls);
 	return {
-		url: `https://${release}.${namespace}.svc`,
+		url,
 		tls,
 		fetch: (input, init) => {
 			const all = new Headers(init?.headers);

@@ -36,7 +36,8 @@ export interface SessionClient {
 	close(): Promise<void>;
 }
 
-export async function openSession(url: string): Promise<SessionClient> {
+/** @param request What the client's requests are sent with; left out: the global `fetch`. */
+export async function openSession(url: string, request: typeof fetch = fetch): Promise<SessionClient> {
 	const refusals: number[] = [];
 	const losses: Loss[] = [];
 	const failures: string[] = [];
@@ -49,7 +50,7 @@ export async function openSession(url: string): Promise<SessionClient> {
 		const client = new Client({ name: "session", version: "1" });
 		const transport = new StreamableHTTPClientTransport(new URL(url), {
 			fetch: async (to, init) => {
-				const response = await fetch(to, init);
+				const response = await request(to, init);
 				if (init?.method === "POST" && !response.ok) refusals.push(response.status);
 				return response;
 			},

@@ -9,6 +9,8 @@ export interface Asked {
 	/** With the query. */
 	readonly url: string;
 	readonly watch: boolean;
+	/** `performance.now()` when the answer began; undefined before, and where there was none. */
+	readonly answeredAt: number | undefined;
 }
 
 /** Plain HTTP in front of the API server, which keeps what it was asked. */
@@ -29,10 +31,12 @@ export async function startApiProxy(): Promise<ApiProxy> {
 
 	const pass = (incoming: IncomingMessage, response: ServerResponse) => {
 		const { method = "", url = "" } = incoming;
-		asked.push({ method, url, watch: /[?&]watch=(?:true|1)/.test(url) });
+		const one = { method, url, watch: /[?&]watch=(?:true|1)/.test(url), answeredAt: undefined as number | undefined };
+		asked.push(one);
 		const { host: _, ...headers } = incoming.headers;
 		const options = { ...(tls && { agent }), method, headers: { ...headers, ...own.headers } };
 		const onward = (tls ? requestHttps : requestHttp)(server + url, options as RequestOptions, (answer) => {
+			one.answeredAt = performance.now();
 			response.writeHead(answer.statusCode ?? 502, answer.headers);
 			response.flushHeaders();
 			answer.pipe(response);

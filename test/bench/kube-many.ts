@@ -18,7 +18,12 @@ import type { BenchOptions } from "./report.ts";
 export interface ManyServers {
 	readonly servers: number;
 	readonly pods: number;
-	/** From the registry to endpoints of all pods in Envoy, nothing of it there before, milliseconds. */
+	/** From the registry until the last object of a server is first written, nothing of it there before, milliseconds. */
+	readonly writtenMs: number;
+	/** Requests that write until Envoy had everything, and how many of them were not the first one for their object. */
+	readonly writes: number;
+	readonly rewrites: number;
+	/** From the registry to endpoints of all pods in Envoy. */
 	readonly createdMs: number;
 	/** From the start of a gateway that finds all of it, until it is ready and until Envoy has all endpoints. */
 	readonly readyMs: number;
@@ -58,6 +63,8 @@ export async function manyServers({ quick, progress }: BenchOptions): Promise<Ma
 		const first = await start();
 		await complete(first, ids, progress);
 		const createdMs = performance.now() - begun;
+		const { lastAt, ...written } = writesIn(proxy.asked);
+		const writtenMs = lastAt - begun;
 		const created = await memory(first);
 		// What comes of the creation is over: the status of each Deployment is told several times.
 		await quiet(proxy.asked);
@@ -86,7 +93,10 @@ export async function manyServers({ quick, progress }: BenchOptions): Promise<Ma
 		const completeMs = performance.now() - again;
 		const megabytes = [created, changed, await memory(second)] as const;
 		const pods = servers * podsEach;
-		return { servers, pods, createdMs, readyMs, completeMs, megabytes, changes, cpuMs, requests, leases };
+		return {
+			...{ servers, pods, writtenMs, ...written, createdMs, readyMs, completeMs },
+			...{ megabytes, changes, cpuMs, requests, leases },
+		};
 	} finally {
 		await slices.close();
 		await place.close();
@@ -124,6 +134,17 @@ async function complete(gateway: Gateway, ids: readonly string[], progress: Benc
 		return done === ids.length;
 	};
 	await eventually("all servers are complete", all, 600_000);
+}
+
+/** What was written of servers, and when the last object was for the first time. */
+function writesIn(asked: readonly Asked[]) {
+	const patches = asked.filter(({ method, url }) => method === "PATCH" && !url.includes("/leases"));
+	const first = new Map<string, number>();
+	for (const { url, answeredAt } of patches) {
+		const [path = ""] = url.split("?");
+		if (!first.has(path)) first.set(path, answeredAt ?? Number.NaN);
+	}
+	return { lastAt: Math.max(...first.values()), writes: patches.length, rewrites: patches.length - first.size };
 }
 
 async function memory(gateway: Gateway): Promise<number> {

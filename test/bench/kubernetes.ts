@@ -31,7 +31,8 @@ function podsSection(title: string, times: readonly number[]): Section {
 }
 
 function manySection(title: string, measured: import("./kube-many.ts").ManyServers): Section {
-	const { servers, pods, createdMs, readyMs, completeMs, megabytes, changes, cpuMs, requests, leases } = measured;
+	const { servers, pods, writtenMs, writes, rewrites, createdMs, readyMs, completeMs } = measured;
+	const { megabytes, changes, cpuMs, requests, leases } = measured;
 	const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 	const most = Math.max(...megabytes);
 	return {
@@ -41,6 +42,7 @@ function manySection(title: string, measured: import("./kube-many.ts").ManyServe
 			row("from the EndpointSlice to Envoy", changes),
 			[],
 			["", "from nothing", "all there", "after the changes"],
+			[`all objects are written (${writes} requests, ${rewrites} again)`, seconds(writtenMs), "", ""],
 			["Envoy has all endpoints", seconds(createdMs), seconds(completeMs), ""],
 			["ready", "", seconds(readyMs), ""],
 			["control plane, MB", ...[megabytes[0], megabytes[2], megabytes[1]].map((mb) => mb.toFixed(0))],

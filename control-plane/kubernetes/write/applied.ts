@@ -1,4 +1,5 @@
 /** What the API server made of our last applies; without it nothing is lost but one more apply of an object. */
+import type { V1Deployment } from "@kubernetes/client-node";
 import type { OwnedObject } from "../contract.ts";
 import { type ObjectRef, refText } from "./object-ref.ts";
 import { appliedHash, type Settled, settledTexts } from "./plan.ts";
@@ -34,7 +35,7 @@ export class AppliedObjects {
 		return known?.hash === hash ? known.texts : none;
 	};
 
-	/** The newer of what a watch has told of an object and what our last apply of it was answered. */
+	/** The newer of what a watch has told of an object and what our last request for it has made of it. */
 	newest(ref: ObjectRef, watched: OwnedObject): OwnedObject {
 		const known = this.#byRef.get(refText(ref));
 		if (known?.answer === undefined) return watched;
@@ -50,6 +51,16 @@ export class AppliedObjects {
 		const before = this.#byRef.get(key);
 		const at = before?.hash === hash ? before.at.filter((time) => this.#now() - time < WINDOW_MS) : [];
 		this.#byRef.set(key, { hash, answer, texts: settledTexts(sent, answer), at: [...at, this.#now()] });
+	}
+
+	/** Takes note of a scaling of a Deployment, and of the version that it has since. */
+	scaled(ref: ObjectRef, replicas: number, resourceVersion: string | undefined): void {
+		const known = this.#byRef.get(refText(ref));
+		if (known?.answer === undefined || resourceVersion === undefined) return;
+		// Nothing else is scaled.
+		const { metadata, spec, ...rest } = known.answer as V1Deployment;
+		if (spec === undefined) return;
+		known.answer = { ...rest, metadata: { ...metadata, resourceVersion }, spec: { ...spec, replicas } };
 	}
 
 	/** How long an apply of the same words has to wait, since somebody undid it again and again. Milliseconds; 0 is not. */

@@ -2,6 +2,7 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { ApiFault, type ApiRequest } from "../api-server.ts";
 import type { OwnedObject } from "../contract.ts";
+import type { AppliedObjects } from "./applied.ts";
 import { type ObjectRef, objectPath, refText } from "./object-ref.ts";
 import { fieldManager, isMadeByUs, isOurs } from "./owner.ts";
 import type { Action } from "./plan.ts";
@@ -25,19 +26,30 @@ export interface ApplyDeps {
 	readonly signal: AbortSignal;
 }
 
+export interface PerformDeps extends ApplyDeps {
+	/** Gets to know what the API server has made of it. */
+	readonly applied: AppliedObjects;
+}
+
 /**
- * The object as the API server has it after a create or an apply; undefined after others.
+ * Resolves with what is to be done next, in the same go: a new Deployment is scaled as soon as it is there.
  * @throws ApiFault, NameClash, Outdated
  */
-export async function perform(action: Action, deps: ApplyDeps): Promise<OwnedObject | undefined> {
-	const path = objectPath(action.ref);
-	const { request, signal } = deps;
+export async function perform(action: Action, deps: PerformDeps): Promise<Action | undefined> {
+	const { ref } = action;
+	const path = objectPath(ref);
+	const { request, signal, applied } = deps;
 	switch (action.does) {
-		case "create":
-			return create(action, deps);
+		case "create": {
+			const answer = await create(action, deps);
+			applied.took(ref, action.object, answer);
+			const { replicas } = action;
+			const uid = answer.metadata?.uid;
+			return replicas === undefined || uid === undefined ? undefined : { does: "scale", ref, uid, replicas };
+		}
 		case "apply":
 			try {
-				return await serverSideApply(action, { uid: action.uid }, deps);
+				applied.took(ref, action.object, await serverSideApply(action, { uid: action.uid }, deps));
 			} catch (error) {
 				// The one that we know was replaced meanwhile: its identity is another, and cannot be changed.
 				if (error instanceof ApiFault && error.status === 422 && error.message.includes("metadata.uid")) {
@@ -45,20 +57,23 @@ export async function perform(action: Action, deps: ApplyDeps): Promise<OwnedObj
 				}
 				throw outdated(error);
 			}
+			return undefined;
 		case "scale":
 			try {
-				await request("PATCH", `${path}/scale`, {
+				const { metadata } = (await request("PATCH", `${path}/scale`, {
 					body: { metadata: { uid: action.uid }, spec: { replicas: action.replicas } },
 					contentType: "application/merge-patch+json",
 					query: { fieldManager },
 					signal,
-				});
+				})) as KubernetesObject;
+				applied.scaled(ref, action.replicas, metadata?.resourceVersion);
 			} catch (error) {
 				throw outdated(error);
 			}
 			return undefined;
 		case "delete":
-			await remove(action.ref, action.uid, deps);
+			await remove(ref, action.uid, deps);
+			applied.forget(ref);
 			return undefined;
 	}
 }

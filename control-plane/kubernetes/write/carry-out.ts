@@ -39,7 +39,8 @@ export async function carryOut(actions: readonly Action[], deps: CarryOutDeps): 
 	const wait = (ms: number | undefined) => {
 		if (ms !== undefined) waitMs = Math.max(waitMs ?? 0, ms);
 	};
-	for (const action of actions) {
+	const todo = [...actions];
+	for (let action = todo.shift(); action !== undefined; action = todo.shift()) {
 		if (deps.signal.aborted) break;
 		// Pods of a new template must not be made with the variables of the old one.
 		if (action.ref.kind === "Deployment" && failed.has("ConfigMap")) continue;
@@ -50,7 +51,9 @@ export async function carryOut(actions: readonly Action[], deps: CarryOutDeps): 
 			continue;
 		}
 		try {
-			await one(action, deps);
+			const next = await perform(action, deps);
+			tell(action, deps);
+			if (next !== undefined) todo.unshift(next);
 		} catch (error) {
 			if (deps.signal.aborted) break;
 			if (error instanceof NameClash && action.does === "delete") {
@@ -70,14 +73,6 @@ export async function carryOut(actions: readonly Action[], deps: CarryOutDeps): 
 	}
 	const unlike = new Map(conditions.map((condition) => [condition.message, condition]));
 	return { conditions: [...unlike.values()], failure, waitMs };
-}
-
-async function one(action: Action, deps: CarryOutDeps): Promise<void> {
-	const answer = await perform(action, deps);
-	if (answer !== undefined && (action.does === "create" || action.does === "apply")) {
-		deps.applied.took(action.ref, action.object, answer);
-	} else if (action.does === "delete") deps.applied.forget(action.ref);
-	tell(action, deps);
 }
 
 function isBusy({ status }: ApiFault): boolean {

@@ -24,8 +24,8 @@ export interface DesiredServer {
 
 /** One request that changes something. */
 export type Action =
-	/** Only where nothing of that name exists. */
-	| { readonly does: "create"; readonly ref: ObjectRef; readonly object: OwnedObject }
+	/** Only where nothing of that name exists. `replicas`: what a Deployment is scaled to as soon as it is there. */
+	| { readonly does: "create"; readonly ref: ObjectRef; readonly object: OwnedObject; readonly replicas?: number }
 	/** `fields`: what is not as it should be; empty where only something is wanted no more. */
 	| {
 			readonly does: "apply";
@@ -105,11 +105,12 @@ function deploymentActions(
 ): Action[] {
 	const object = withoutReplicas(made);
 	if (now === undefined) {
-		const first = desired.replicas === undefined ? (desired.initialReplicas ?? 1) : 1;
+		const replicas = desired.replicas ?? desired.initialReplicas ?? 1;
 		const created = stamped(object);
-		if (first === 1) return [{ does: "create", ref, object: created }];
+		if (replicas === 1) return [{ does: "create", ref, object: created }];
+		if (desired.replicas !== undefined) return [{ does: "create", ref, object: created, replicas }];
 		// The number is set by a request of its own; the annotation brings it about even if we end in between.
-		return [{ does: "create", ref, object: annotated(created, initialReplicasAnnotation, `${first}`) }];
+		return [{ does: "create", ref, object: annotated(created, initialReplicasAnnotation, `${replicas}`), replicas }];
 	}
 	const { uid = "", annotations, deletionTimestamp } = now.metadata ?? {};
 	if (deletionTimestamp !== undefined) return [];

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ApiFault, type ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 import type { OwnedObject } from "../../../control-plane/kubernetes/contract.ts";
 import { AppliedObjects } from "../../../control-plane/kubernetes/write/applied.ts";
@@ -63,6 +63,47 @@ test("without its ConfigMap no Deployment is made", async () => {
 	const outcome = await carried(all, { configmaps: new ApiFault(422, { message: "too long" }) });
 	expect(outcome.asked).toEqual(["configmaps", "services", "poddisruptionbudgets"]);
 	expect(outcome.reasons).toEqual(["rejected"]);
+});
+
+describe("a new Deployment with replicas", () => {
+	const made = object("Deployment");
+	const ref = refOf("Deployment", made);
+	const create: Action = { does: "create", ref, object: made, replicas: 4 };
+	const answer = { ...made, metadata: { ...metadata, resourceVersion: "7" }, spec: { replicas: 1 } } as OwnedObject;
+	const run = async (scaled: () => object) => {
+		const asked: [string, unknown][] = [];
+		const request: ApiRequest = async (_method, path, { body } = {}) => {
+			asked.push([path.split("/").at(-1) ?? "", body]);
+			return path.endsWith("/scale") ? scaled() : answer;
+		};
+		const applied = fresh();
+		const log = pino({ level: "silent" });
+		const signal = new AbortController().signal;
+		const actions = [create, action("create", "PodDisruptionBudget")];
+		const outcome = await carryOut(actions, { request, gatewayName: "gw", applied, log, signal, server: "docs" });
+		return { asked, applied, outcome };
+	};
+
+	test("is scaled as soon as it is there, and what a watch tells of the time before is old", async () => {
+		const { asked, applied, outcome } = await run(() => ({ metadata: { resourceVersion: "8" } }));
+		expect(asked.map(([path]) => path)).toEqual(["docs", "scale", "docs"]);
+		expect(asked[1]?.[1]).toEqual({ metadata: { uid: "1" }, spec: { replicas: 4 } });
+		expect(outcome.conditions).toEqual([]);
+		expect(applied.newest(ref, answer)).toMatchObject({ metadata: { resourceVersion: "8" }, spec: { replicas: 4 } });
+		const later = { ...answer, metadata: { ...metadata, resourceVersion: "9" } };
+		expect(applied.newest(ref, later)).toBe(later);
+	});
+
+	test("that may not be scaled is told, and its other objects are made", async () => {
+		const message =
+			'deployments.apps "docs" is forbidden: User "u" cannot patch resource "deployments/scale" in API group "apps"';
+		const { asked, outcome } = await run(() => {
+			throw new ApiFault(403, { message });
+		});
+		expect(asked.map(([path]) => path)).toEqual(["docs", "scale", "docs"]);
+		expect(outcome).toMatchObject({ failure: "refused", conditions: [{ reason: "forbidden" }] });
+		expect(outcome.conditions[0]?.message).toContain("deployments/scale");
+	});
 });
 
 test("a conflict is no condition, and is looked at again", async () => {

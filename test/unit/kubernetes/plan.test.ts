@@ -164,6 +164,7 @@ describe("replicas", () => {
 	test("that the entry sets are held", () => {
 		const server = desired([deployment()], { replicas: 3 });
 		const created = planned(server, []);
+		expect(created).toMatchObject([{ does: "create", replicas: 3 }]);
 		expect(planned(server, cluster(created, 1))).toMatchObject([scale(3)]);
 		expect(planned(server, cluster(created, 3))).toEqual([]);
 		expect(planned(server, cluster(created, 5))).toMatchObject([scale(3)]);
@@ -181,6 +182,7 @@ describe("replicas", () => {
 
 	test("of the chart are set once, whenever the gateway ends in between", () => {
 		const server = desired([deployment()], { initialReplicas: 3 });
+		expect(planned(server, [])).toMatchObject([{ does: "create", replicas: 3 }]);
 		const there = cluster(planned(server, []), 1);
 		expect(there[0]?.metadata?.annotations).toMatchObject({ [initialReplicasAnnotation]: "3" });
 		const next = planned(server, there);

@@ -7,8 +7,8 @@ import { memoryIn } from "./kube-containers.ts";
 
 /** MB of one container, the largest of those of its kind. */
 export interface Taken {
+	/** NaN where it is a process of a container. */
 	readonly workingSet: number;
-	/** Undefined where only the whole container is known, or only the process. */
 	readonly rss: number;
 }
 
@@ -18,7 +18,9 @@ export type Memory = ReadonlyMap<string, Taken>;
 export interface UnderLoad {
 	/** The most that was seen of each. */
 	readonly loaded: Memory;
+	/** Requests. */
 	readonly perSecond: number;
+	/** Requests that were not answered with a result. */
 	readonly failed: number;
 }
 
@@ -27,7 +29,7 @@ interface Place {
 	readonly namespace: string;
 	/** Name of the gateway's Service. */
 	readonly release: string;
-	/** Name of the pods' container with the bridge, by the pods' label. */
+	/** Name of the stdio server's Deployment. */
 	readonly stdio: string;
 }
 

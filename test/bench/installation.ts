@@ -8,7 +8,7 @@ import { ownCharts } from "../../control-plane/kubernetes/objects/chart.ts";
 import type { Images } from "../cluster/images.ts";
 import { eventually } from "../support/gateway.ts";
 import { helm } from "../support/helm.ts";
-import { type ImageLayers, type LayerSize, sizeOf } from "./image-size.ts";
+import { type ImageLayers, imageLayers, type LayerSize, sizeOf } from "./image-size.ts";
 import type { Memory, UnderLoad } from "./installation-memory.ts";
 import type { ContainerStart } from "./kube-containers.ts";
 import { median } from "./numbers.ts";
@@ -111,7 +111,6 @@ function valuesOf(images: Images): object {
 }
 
 async function imageSizes({ gateway, bridge, envoy, http }: Images): Promise<Measured["sizes"]> {
-	const { imageLayers } = await import("./image-size.ts");
 	const base = await imageLayers(http.tar);
 	const size = (name: string, layers: ImageLayers, without?: ImageLayers) => ({
 		...{ name, all: sizeOf(layers) },
@@ -119,7 +118,7 @@ async function imageSizes({ gateway, bridge, envoy, http }: Images): Promise<Mea
 	});
 	return [
 		size("control plane", await imageLayers(gateway.tar), base),
-		size("bridge", await imageLayers(bridge.tar), base),
+		size("bridge, which has no base", await imageLayers(bridge.tar)),
 		size("Envoy", await imageLayers(envoy.tar)),
 	];
 }
@@ -193,10 +192,12 @@ function section(measured: Measured): Section {
 		],
 		bars: [],
 		data: {
-			...measured,
+			sizes,
 			starts: Object.fromEntries(starts),
 			idle: Object.fromEntries(idle),
 			loaded: Object.fromEntries(load.loaded),
+			perSecond: load.perSecond,
+			failed: load.failed,
 		},
 	};
 }

@@ -14,7 +14,6 @@ import { type McpClient, modernClient, podOf } from "./support/clients.ts";
 import {
 	apiKey,
 	type Before,
-	expectNothingLeft,
 	type Ground,
 	installationValues,
 	prepare,
@@ -144,16 +143,6 @@ test(
 			await settled(newer, "control-plane");
 			await follow(envoys, 405);
 		});
-	},
-	SLOW,
-);
-
-test(
-	"`helm uninstall` leaves nothing of either version",
-	async () => {
-		for (const client of clients.splice(0)) await client.close().catch(() => {});
-		await helm("uninstall", release, ...inHome);
-		await expectNothingLeft(ground, before);
 	},
 	SLOW,
 );

@@ -9,6 +9,7 @@ import { memoryIn } from "./kube-containers.ts";
 export interface Taken {
 	/** NaN where it is a process of a container. */
 	readonly workingSet: number;
+	/** Anonymous memory, which is what cgroups call RSS: without programs and other files. */
 	readonly rss: number;
 }
 
@@ -71,7 +72,9 @@ export async function memoryOf({ request, namespace, release, stdio }: Place): P
 		const before = memory.get(name);
 		if (before === undefined || before.workingSet < workingSet) memory.set(name, { workingSet, rss });
 	};
-	for (const one of await memoryIn(request, namespace)) {
+	const all = await memoryIn(request, namespace);
+	// In the order of the tables.
+	for (const one of all.toSorted((a, b) => (a.pod < b.pod ? -1 : 1))) {
 		if (one.pod.startsWith(`${release}-control-plane-`)) note("control plane", one);
 		else if (one.pod.startsWith(`${release}-envoy-`)) note("Envoy", one);
 		else if (one.pod.startsWith(`${stdio}-`)) note("stdio server with the bridge", one);
@@ -82,11 +85,11 @@ export async function memoryOf({ request, namespace, release, stdio }: Place): P
 	return memory;
 }
 
-/** Commands of a pod's processes and their resident memory in MB; the image has a shell. */
+/** Commands of a pod's processes and their anonymous memory in MB; the image has a shell. */
 async function processesIn(namespace: string, deployment: string) {
-	const script = 'for p in /proc/[0-9]*; do echo "$(grep VmRSS $p/status) $(tr "\\0" " " <$p/cmdline)"; done';
+	const script = 'for p in /proc/[0-9]*; do echo "$(grep RssAnon $p/status) $(tr "\\0" " " <$p/cmdline)"; done';
 	const told = await kubectl(["exec", "-n", namespace, `deployment/${deployment}`, "--", "sh", "-c", script]);
-	return [...told.matchAll(/^VmRSS:\s+(\d+) kB (.*)$/gm)].map(([, kilobytes, command = ""]) => ({
+	return [...told.matchAll(/^RssAnon:\s+(\d+) kB (.*)$/gm)].map(([, kilobytes, command = ""]) => ({
 		rss: Number(kilobytes) / 1024,
 		command,
 	}));

@@ -184,7 +184,7 @@ function section(measured: Measured): Section {
 				...[name, `${Math.min(...all)}`, `${median(all)}`, `${Math.max(...all)}`, `${all.length}`],
 			]),
 			[],
-			["memory, MB", "idle: working set", "RSS", "under load: working set", "RSS"],
+			["memory, MB", "idle: working set", "anonymous", "under load: working set", "anonymous"],
 			...[...idle].map(([name, { workingSet, rss }]) => {
 				const most = load.loaded.get(name);
 				return [name, memory(workingSet), memory(rss), memory(most?.workingSet), memory(most?.rss)];

@@ -30,13 +30,12 @@ export interface CommandSet {
 
 const wordsOf = ({ name, commands }: CommandGroup) => commands.map((command) => command.name.slice(name.length + 1));
 
-/** Runs the command line and resolves with its exit code: 0 well, 1 what was asked for is faulty, 2 wrong usage. */
-export async function runCli(argv: readonly string[], set: CommandSet): Promise<number> {
+/**
+ * The parser of a command line, which knows all commands and their help; `done` gets a command's exit code.
+ * @param width Columns of its help.
+ */
+export function parserOf(argv: readonly string[], set: CommandSet, done: (exitCode: number) => void, width: number) {
 	const { commands, groups } = set;
-	let exitCode = 0;
-	const done = (code: number) => {
-		exitCode = code;
-	};
 	const cli = yargs([...argv])
 		.scriptName("mcp-gateway")
 		.usage(`$0 COMMAND\n\n${set.summary}`)
@@ -52,7 +51,7 @@ export async function runCli(argv: readonly string[], set: CommandSet): Promise<
 		.version(version())
 		.help()
 		.alias("help", "h")
-		.wrap(Math.min(110, process.stdout.columns ?? 100))
+		.wrap(width)
 		.epilog(
 			`${set.epilog === undefined ? "" : `${set.epilog}\n`}Exit codes: 0 done, 1 what was asked for is faulty or failed, 2 wrong usage.`,
 		)
@@ -70,6 +69,16 @@ export async function runCli(argv: readonly string[], set: CommandSet): Promise<
 			return y.example(`$0 ${line}`, does);
 		});
 	}
+	return cli;
+}
+
+/** Runs the command line and resolves with its exit code: 0 well, 1 what was asked for is faulty, 2 wrong usage. */
+export async function runCli(argv: readonly string[], set: CommandSet): Promise<number> {
+	let exitCode = 0;
+	const done = (code: number) => {
+		exitCode = code;
+	};
+	const cli = parserOf(argv, set, done, Math.min(110, process.stdout.columns ?? 100));
 	try {
 		await cli.parseAsync();
 		return exitCode;

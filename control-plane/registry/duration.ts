@@ -23,6 +23,10 @@ export const duration = z
 		],
 		{ error: RULE },
 	)
+	.meta({
+		title: "duration",
+		description: "A number with its unit, `500ms`, `5s`, `2m` or `1h`, or a number of seconds; 24 days at the most.",
+	})
 	.transform(toMs)
 	.refine((ms) => ms <= MAX_MS, { error: RULE });
 

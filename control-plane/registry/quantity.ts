@@ -47,6 +47,10 @@ const isCpu = (text: string) => {
 /** An amount of CPU; numbers become texts. */
 export const cpuQuantity = z
 	.union([z.string({ error: CPU_RULE }), z.number({ error: CPU_RULE })], { error: CPU_RULE })
+	.meta({
+		title: "amount of CPU",
+		description: "As Kubernetes writes it: `250m` (a quarter of a core), `0.5` or `2`; from `1m` to 1000 cores.",
+	})
 	.transform(String)
 	.refine(isCpu, { error: CPU_RULE });
 
@@ -55,4 +59,10 @@ const MEMORY_RULE =
 const isMemory = (text: string) => (parseQuantity(text) ?? 0n) >= 1024n ** 2n * ONE;
 
 /** An amount of memory. A number would be one of bytes, which nobody means who writes `512`. */
-export const memoryQuantity = z.string({ error: MEMORY_RULE }).refine(isMemory, { error: MEMORY_RULE });
+export const memoryQuantity = z
+	.string({ error: MEMORY_RULE })
+	.meta({
+		title: "amount of memory",
+		description: "As Kubernetes writes it, with a unit: `256Mi` or `1Gi`; from 1 MiB on.",
+	})
+	.refine(isMemory, { error: MEMORY_RULE });

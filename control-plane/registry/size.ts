@@ -17,5 +17,10 @@ const RULE = "must be a size such as `512MiB` or `2GiB`, or a number of bytes; f
 /** Memory of a process; parsed into bytes. */
 export const memorySize = z
 	.union([z.string({ error: RULE }), z.int({ error: RULE })], { error: RULE })
+	.meta({
+		title: "size",
+		description:
+			"`512MiB`, `2GiB`, or a number of bytes, from 16 MiB to 1024 GiB. `k`, `m` and `g` are powers of 1024.",
+	})
 	.transform((written) => (typeof written === "number" ? written : (parseSize(written) ?? 0)))
 	.refine((bytes) => bytes >= LEAST && bytes <= MOST, { error: RULE });

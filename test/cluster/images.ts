@@ -11,7 +11,8 @@ import { bundle } from "../../stdio-bridge/image/bundle.ts";
 import { ROOT } from "../support/process.ts";
 import { type BuildOptions, findBuilder } from "./support/builder.ts";
 
-const names = ["gateway", "envoy", "bridge", "http", "python", "bare", "earlierGateway", "earlierBridge"] as const;
+const built = ["gateway", "envoy", "bridge", "examples", "http", "python", "bare"] as const;
+const names = [...built, "earlierGateway", "earlierBridge"] as const;
 
 export type ImageName = (typeof names)[number];
 
@@ -42,20 +43,27 @@ const bridgeSources = [".dockerignore", "package-lock.json", "package.json", "co
 const gatewaySources = [...bridgeSources, "charts/mcp-server", "charts/github-server", "docs/examples"];
 /** Not built but taken as it is, since it is what users run. */
 const envoyImage = `docker.io/envoyproxy/envoy:v${ENVOY_VERSION}`;
+const exampleServers = "docs/examples/docker/servers";
 const serverSources = ["test/cluster/images", "stdio-bridge/image/bundle.ts", "package-lock.json"];
 
 /** All images, those that are missing built; `say` hears what is being done. */
 export async function buildImages(say: (line: string) => void): Promise<Images> {
 	await mkdir(cache, { recursive: true });
-	const tags = { gateway: await hashOf(gatewaySources), bridge: await hashOf(bridgeSources), envoy: ENVOY_VERSION };
 	const servers = await hashOf(serverSources);
+	const tags: Readonly<Record<(typeof built)[number], string>> = {
+		gateway: await hashOf(gatewaySources),
+		bridge: await hashOf(bridgeSources),
+		envoy: ENVOY_VERSION,
+		examples: await hashOf([exampleServers]),
+		...{ http: servers, python: servers, bare: servers },
+	};
 	const image = (name: ImageName): Image => {
 		if (isEarlier(name)) {
 			const { from } = earlier[name];
 			const tag = `${EARLIER_VERSION}-${tags[from]}`;
 			return { reference: `localhost/mcp-test-${from}:${tag}`, tar: join(cache, `${name}-${tag}.tar`) };
 		}
-		const tag = name === "gateway" || name === "bridge" || name === "envoy" ? tags[name] : servers;
+		const tag = tags[name];
 		const reference = name === "envoy" ? envoyImage : `localhost/mcp-test-${name}:${tag}`;
 		return { reference, tar: join(cache, `${name}-${tag}.tar`) };
 	};
@@ -75,7 +83,7 @@ async function build(name: ImageName, images: Images, say: (line: string) => voi
 		if (isEarlier(name)) await builder.build(await buildOf(earlier[name].from, images));
 		const options = await buildOf(name, images);
 		await builder.build(options);
-		if (options.context !== ROOT) await rm(options.context, { recursive: true });
+		if (options.context.startsWith(cache)) await rm(options.context, { recursive: true });
 	}
 	const partial = `${tar}.${process.pid}`;
 	await rm(partial, { force: true });
@@ -97,6 +105,10 @@ async function buildOf(name: Exclude<ImageName, "envoy">, images: Images): Promi
 	}
 	if (name === "gateway") return { context: ROOT, file: join(ROOT, "control-plane/Dockerfile"), reference };
 	if (name === "bridge") return { context: ROOT, file: join(ROOT, "stdio-bridge/Dockerfile"), reference };
+	if (name === "examples") {
+		const context = join(ROOT, exampleServers);
+		return { context, file: join(context, "Dockerfile"), reference };
+	}
 	const context = await serverContext();
 	return { context, file: join(context, "Dockerfile"), reference, target: name };
 }

@@ -9,19 +9,24 @@ import type { Image } from "../images.ts";
  */
 export async function loadImages(images: readonly Image[], nodes: readonly V1Node[], say: (line: string) => void) {
 	const missing = images.filter(({ reference }) => !nodes.every((node) => has(node, reference)));
+	for (const { reference, tar } of missing) {
+		const begun = performance.now();
+		await loadTar(tar);
+		say(`Loaded ${reference} in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
+	}
+}
+
+/** Loads a docker-archive into the cluster. @throws Error that says what to set, where CLUSTER_LOAD is not. */
+export async function loadTar(tar: string): Promise<void> {
 	const command = process.env["CLUSTER_LOAD"];
-	if (missing.length > 0 && command === undefined) {
+	if (command === undefined) {
 		throw new Error(
 			"The cluster tests bring images of their own. Set CLUSTER_LOAD to the command that loads a docker-archive into " +
 				"your cluster, as in CLUSTER_LOAD='kind load image-archive' or 'k3d image import'.",
 		);
 	}
-	for (const { reference, tar } of missing) {
-		const begun = performance.now();
-		const { code, stdout, stderr } = await run("/bin/sh", ["-c", `${command} "$1"`, "sh", tar], { timeoutMs: 300_000 });
-		if (code !== 0) throw new Error(`${command} ${tar} ended with code ${code}:\n${stdout}${stderr}`);
-		say(`Loaded ${reference} in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
-	}
+	const { code, stdout, stderr } = await run("/bin/sh", ["-c", `${command} "$1"`, "sh", tar], { timeoutMs: 300_000 });
+	if (code !== 0) throw new Error(`${command} ${tar} ended with code ${code}:\n${stdout}${stderr}`);
 }
 
 /** The kubelet tells of fifty images at the most, and not at once: what it does not name may be there all the same. */

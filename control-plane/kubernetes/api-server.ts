@@ -87,8 +87,11 @@ const requestMs = 30_000;
 /** So long any other answer may take to begin. */
 const beginMs = 10_000;
 
-/** Connections for requests at the most; each server's work is done one request after the other. */
-const maxSockets = 8;
+/**
+ * Connections for requests at the most: more than the reconciler has requests under way, so that the Lease is renewed in
+ * time where each of them is held up, as by an admission webhook that does not answer.
+ */
+const maxSockets = 12;
 
 /** Speaks to the kubeconfig's current cluster. Nothing is sent before the first request. */
 export function createApiServer(kubeConfig: KubeConfig): ApiServer {

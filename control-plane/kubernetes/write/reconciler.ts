@@ -39,6 +39,7 @@ export interface Reconciler {
 	close(): Promise<void>;
 }
 
+/** Servers that are worked on at once, each by one request after the other; fewer than there are connections. */
 const CONCURRENCY = 8;
 const RESYNC_MS = 10 * 60_000;
 /** So often old objects that wait for new ones are looked at. */

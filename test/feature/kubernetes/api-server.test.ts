@@ -40,10 +40,10 @@ test("many requests share a few connections that are kept; a text has one of its
 	const many = Array.from({ length: 40 }, (_, n) => api.request("PATCH", "/x", { query: { says: `${n}` }, body: {} }));
 	expect(await Promise.all(many)).toEqual(Array.from({ length: 40 }, (_, n) => ({ says: `${n}` })));
 	expect(await api.request("GET", "/x", { query: { says: undefined } })).toEqual({ says: null });
-	expect(sockets.size).toBe(8);
+	expect(sockets.size).toBe(12);
 	const signal = new AbortController().signal;
 	expect(await api.text("/x", { says: "it" }, { signal, timeoutMs: 5000 })).toBe('{"says":"it"}');
-	expect(sockets.size).toBe(9);
+	expect(sockets.size).toBe(13);
 });
 
 test("every way of asking fails in one way: with status, words, and what the API says of it", async () => {

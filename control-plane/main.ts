@@ -106,7 +106,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 		},
 	});
 	const charts = createCharts(options.kubernetes.charts, options.kubernetes.bridgeImage);
-	const listening = createListening(charts);
+	const listening = createListening(charts, log);
 	const kubernetes = createKubernetes({
 		options: options.kubernetes,
 		env: process.env,

@@ -75,7 +75,8 @@ export async function carryOut(actions: readonly Action[], deps: CarryOutDeps): 
 	return { conditions: [...unlike.values()], failure, waitMs };
 }
 
-function isBusy({ status }: ApiFault): boolean {
+/** Whether the same request may succeed in a moment: the API server was not reached, throttles, or failed by itself. */
+export function isBusy({ status }: ApiFault): boolean {
 	return status === 0 || status === 429 || status >= 500;
 }
 

@@ -4,6 +4,7 @@ import { ApiFault, type ApiRequest } from "../api-server.ts";
 import { OWNER_LABEL } from "../names.ts";
 import { listPath } from "../watch/watched-kinds.ts";
 import { type ApplyDeps, NameClash, Outdated, remove } from "./apply.ts";
+import { isBusy } from "./carry-out.ts";
 import { newIdentity } from "./lease.ts";
 import {
 	cleanupIdentity,
@@ -104,7 +105,8 @@ function deploymentOf({ metadata }: KubernetesObject): string {
 
 /**
  * Takes the Lease, so that no control plane makes anew what is removed, removes everything and waits until it is gone,
- * and removes the Lease last. A control plane that has seen it writes no more until it is told to.
+ * and removes the Lease last. A control plane that has seen it writes no more until it is told to. Once it has begun, an
+ * API server that is away or throttles is waited for.
  * @throws ApiFault, StillThere
  */
 export async function cleanUp(deps: CleanupDeps): Promise<void> {
@@ -127,7 +129,8 @@ export async function cleanUp(deps: CleanupDeps): Promise<void> {
 	} finally {
 		clearInterval(renewal);
 	}
-	for (const { lease } of taken) await removeLease(request, lease);
+	// One that stays would run out, and a control plane would make everything anew.
+	for (const { lease } of taken) await patiently(deadline, () => removeLease(request, lease));
 }
 
 async function removeAll(deps: CleanupDeps, deadline: number): Promise<void> {
@@ -136,21 +139,24 @@ async function removeAll(deps: CleanupDeps, deadline: number): Promise<void> {
 	const deployments = new Set<string>();
 	const apply: ApplyDeps = { request, gatewayName, signal: new AbortController().signal };
 	let waiting = 0;
-	for (;;) {
-		const { ours, pods } = await findLeftovers(deps, deployments);
-		if (ours.length === 0 && pods.length === 0) return;
-		for (const { ref, uid } of ours) {
-			if (ref.kind === "Deployment") deployments.add(placeOf(ref));
-			try {
-				await remove(ref, uid, apply);
-			} catch (error) {
-				// Changed meanwhile, or not ours after all: the next look tells.
-				if (!(error instanceof Outdated) && !(error instanceof NameClash)) throw error;
-				continue;
-			}
-			if (!told.has(uid)) tell(`Removed ${refText(ref)}`);
-			told.add(uid);
+
+	async function removeOne({ ref, uid }: Found): Promise<void> {
+		if (ref.kind === "Deployment") deployments.add(placeOf(ref));
+		try {
+			await patiently(deadline, () => remove(ref, uid, apply));
+		} catch (error) {
+			// Changed meanwhile, or not ours after all: the next look tells.
+			if (!(error instanceof Outdated) && !(error instanceof NameClash)) throw error;
+			return;
 		}
+		if (!told.has(uid)) tell(`Removed ${refText(ref)}`);
+		told.add(uid);
+	}
+
+	for (;;) {
+		const { ours, pods } = await patiently(deadline, () => findLeftovers(deps, deployments));
+		if (ours.length === 0 && pods.length === 0) return;
+		for (const one of ours) await removeOne(one);
 		if (performance.now() > deadline) {
 			const left = [...ours.map(({ ref }) => refText(ref)), ...pods.map((pod) => `Pod ${pod}`)];
 			throw new StillThere(`Still there: ${left.slice(0, 5).join(", ")} (${left.length} in all).`);
@@ -208,6 +214,19 @@ async function listAll<T>(request: ApiRequest, path: string, gatewayName: string
 		next = page.metadata?.continue || undefined;
 	} while (next !== undefined);
 	return items;
+}
+
+/** Does it again for as long as the API server is busy and the deadline (of the monotonic clock) is not over. */
+async function patiently<T>(deadline: number, work: () => Promise<T>): Promise<T> {
+	for (;;) {
+		try {
+			return await work();
+		} catch (error) {
+			const wait = error instanceof ApiFault && isBusy(error) ? Math.max(POLL_MS, error.retryAfterMs ?? 0) : undefined;
+			if (wait === undefined || performance.now() + wait > deadline) throw error;
+			await pause(wait);
+		}
+	}
 }
 
 function pause(ms: number): Promise<void> {

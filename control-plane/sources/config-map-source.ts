@@ -1,6 +1,6 @@
 /** A registry in a ConfigMap that is watched by the API: a change is in force at once, and the admin API can make one. */
 import { hash } from "node:crypto";
-import type { V1ConfigMap } from "@kubernetes/client-node";
+import type { KubernetesObject, V1ConfigMap } from "@kubernetes/client-node";
 import { ApiFault, createApiServer } from "../kubernetes/api-server.ts";
 import { type ConnectionOptions, findCluster } from "../kubernetes/connection.ts";
 import { watchObjects } from "../kubernetes/watch/watch.ts";
@@ -53,6 +53,14 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 		if (!closed.signal.aborted) taken.publish(taken.look(contentOf(object)));
 		looked.resolve();
 	};
+	/** Version of what was taken last: the watch and the answer to a request overtake each other. */
+	let newest: bigint | undefined;
+	const takeNewer = (object: V1ConfigMap, isGone = false) => {
+		const version = versionOf(object);
+		if (version !== undefined && newest !== undefined && version < newest) return;
+		newest = version;
+		take(isGone ? undefined : object);
+	};
 	const get = async (): Promise<V1ConfigMap | undefined> => {
 		try {
 			return (await api.request("GET", file, { signal: closed.signal })) as V1ConfigMap;
@@ -66,9 +74,13 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 		{
 			api,
 			target: { path: folder, fieldSelector: `metadata.name=${place.name}` },
-			listed: ([object]) => take(object as V1ConfigMap | undefined),
-			changed: (object) => take(object as V1ConfigMap),
-			deleted: () => take(undefined),
+			listed: ([object]) => {
+				// Whatever was seen before: a cluster that was restored counts from an earlier version on.
+				newest = object && versionOf(object);
+				take(object as V1ConfigMap | undefined);
+			},
+			changed: (object) => takeNewer(object as V1ConfigMap),
+			deleted: (object) => takeNewer(object as V1ConfigMap, true),
 			fault: (fault) => {
 				// What was read stays in force; only who has nothing yet must be told.
 				if (fault === undefined || taken.state.registry !== undefined) return;
@@ -91,7 +103,10 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 		},
 		subscribe: taken.subscribe,
 		async reload() {
-			take(await get());
+			const before = newest;
+			const object = await get();
+			if (object !== undefined) takeNewer(object);
+			else if (newest === before) take(undefined);
 		},
 		async read() {
 			const object = await get();
@@ -116,7 +131,7 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 				}
 				return true;
 			} catch (error) {
-				if (error instanceof ApiFault && (error.status === 409 || error.status === 404)) return false;
+				if (error instanceof ApiFault && (error.status === 409 || isGone(error))) return false;
 				throw new RegistryStoreError(`The ConfigMap ${place.name} cannot be written: ${(error as Error).message}`);
 			}
 		},
@@ -126,4 +141,15 @@ export async function createConfigMapSource(options: ConfigMapSourceOptions): Pr
 			taken.close();
 		},
 	};
+}
+
+/** https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions */
+function versionOf({ metadata }: KubernetesObject): bigint | undefined {
+	const version = metadata?.resourceVersion;
+	return version !== undefined && /^\d+$/.test(version) ? BigInt(version) : undefined;
+}
+
+/** The ConfigMap itself, and not the namespace that it would be in. */
+function isGone({ status, about }: ApiFault): boolean {
+	return status === 404 && about.kind !== "namespaces";
 }

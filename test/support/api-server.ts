@@ -14,7 +14,11 @@ export interface FakeApiServer {
 	put(path: string, object: KubernetesObject): void;
 	remove(path: string, name: string): void;
 	/** Answers requests whose path has this end with a status from now on; undefined: as they should be. */
-	refuse(end: string, status: number | undefined): void;
+	refuse(end: string, status: number | undefined, details?: object): void;
+	/** Goes on with this version, as after a restore of an old state. */
+	rewind(version: number): void;
+	/** Lets answers to a single object whose path has this end wait, as they are now, until what is returned is called. */
+	hold(end: string): () => void;
 	/** What a path answers that has no objects, such as a log. */
 	text(path: string, text: string): void;
 	/** Ends all watches: in good order, by a broken connection, or by the event that their place is forgotten (410). */
@@ -36,7 +40,8 @@ interface Watch {
 export async function startApiServer(): Promise<FakeApiServer> {
 	const objects = new Map<string, Map<string, KubernetesObject>>();
 	const texts = new Map<string, string>();
-	const refused = new Map<string, number>();
+	const refused = new Map<string, { readonly status: number; readonly details: object | undefined }>();
+	const held = new Map<string, Promise<void>>();
 	const watches = new Set<Watch>();
 	const sockets = new Set<Socket>();
 	const requests: string[] = [];
@@ -81,10 +86,17 @@ export async function startApiServer(): Promise<FakeApiServer> {
 				? `WATCH ${url.pathname} from ${url.searchParams.get("resourceVersion")}`
 				: `LIST ${url.pathname}?${selector ?? ""}`,
 		);
-		const status = [...refused].find(([end]) => url.pathname.endsWith(end))?.[1];
-		if (status !== undefined) {
+		const refusal = [...refused].find(([end]) => url.pathname.endsWith(end))?.[1];
+		const name = url.pathname.split("/").at(-1) ?? "";
+		const single = objects.get(url.pathname.slice(0, -name.length - 1))?.get(name);
+		if (refusal !== undefined) {
+			const { status, details } = refusal;
 			response.writeHead(status, { "content-type": "application/json" });
-			response.end(JSON.stringify({ kind: "Status", message: `refused with ${status}`, code: status }));
+			response.end(JSON.stringify({ kind: "Status", message: `refused with ${status}`, code: status, details }));
+		} else if (single !== undefined) {
+			const text = JSON.stringify(single);
+			const waits = [...held].find(([end]) => url.pathname.endsWith(end))?.[1] ?? Promise.resolve();
+			void waits.then(() => response.end(text));
 		} else if (texts.has(url.pathname)) {
 			response.end(texts.get(url.pathname));
 		} else if (watching) {
@@ -134,9 +146,17 @@ export async function startApiServer(): Promise<FakeApiServer> {
 				tell("DELETED", path, { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } });
 			}
 		},
-		refuse(end, status) {
+		refuse(end, status, details) {
 			if (status === undefined) refused.delete(end);
-			else refused.set(end, status);
+			else refused.set(end, { status, details });
+		},
+		rewind(to) {
+			version = to;
+		},
+		hold(end) {
+			const { promise, resolve } = Promise.withResolvers<void>();
+			held.set(end, promise);
+			return resolve;
 		},
 		text: (path, text) => void texts.set(path, text),
 		end(how) {

@@ -4,7 +4,10 @@ import type { OwnedObject } from "../contract.ts";
 import { type ObjectRef, refText } from "./object-ref.ts";
 import { appliedHash, type Settled, settledTexts } from "./plan.ts";
 
-/** Applies of the same words in this time are counted: whoever changes an object back each time shall not keep us busy. */
+/**
+ * Applies of the same words in this time are counted, the first one of an object included: whoever changes an object back
+ * each time, or removes it, shall not keep us busy.
+ */
 const WINDOW_MS = 10 * 60_000;
 const FREE_APPLIES = 3;
 const MOST_WAIT_MS = 60_000;
@@ -14,7 +17,7 @@ interface Applied {
 	/** The answer, until the watches have told as much. */
 	answer: OwnedObject | undefined;
 	readonly texts: ReadonlySet<string>;
-	/** Times of the applies with this hash, the newest last. */
+	/** Times of the applies with this hash, and of the creates, the newest last. */
 	readonly at: readonly number[];
 }
 

@@ -44,7 +44,7 @@ export async function carryOut(actions: readonly Action[], deps: CarryOutDeps): 
 		if (deps.signal.aborted) break;
 		// Pods of a new template must not be made with the variables of the old one.
 		if (action.ref.kind === "Deployment" && failed.has("ConfigMap")) continue;
-		const contest = action.does === "apply" ? deps.applied.waitMs(action.ref, action.object) : 0;
+		const contest = "object" in action ? deps.applied.waitMs(action.ref, action.object) : 0;
 		if (contest > 0) {
 			wait(contest);
 			conditions.push(contested(action));
@@ -81,10 +81,13 @@ export function isBusy({ status }: ApiFault): boolean {
 }
 
 function contested(action: Action): Condition {
-	const fields = action.does === "apply" ? action.fields : [];
-	const what = fields.slice(0, 3).join(", ") || "what the gateway has applied";
-	const message = `Something else changes ${refText(action.ref)} back each time: ${what}. The gateway applies it only now and then.`;
-	return { reason: "contested", message };
+	const object = refText(action.ref);
+	const fields = action.does === "apply" ? action.fields.slice(0, 3).join(", ") : "";
+	const undone =
+		action.does === "create"
+			? `removes ${object} each time`
+			: `changes ${object} back each time: ${fields || "what the gateway has applied"}`;
+	return { reason: "contested", message: `Something else ${undone}. The gateway applies it only now and then.` };
 }
 
 function tell(action: Action, { log, server }: CarryOutDeps): void {

@@ -111,13 +111,17 @@ test("a conflict is no condition, and is looked at again", async () => {
 	expect(outcome).toMatchObject({ reasons: [], failure: "outdated" });
 });
 
-test("what somebody changes back each time is applied ever more rarely, and told", async () => {
+test.each([
+	["apply", "changes ConfigMap mcp/docs back each time: .data.A"],
+	["create", "removes ConfigMap mcp/docs each time"],
+] as const)("what somebody undoes each time (%s) is done ever more rarely, and told", async (does, told) => {
 	let now = 0;
 	const applied = new AppliedObjects(() => now);
-	const apply = [action("apply", "ConfigMap")];
+	const apply = [action(does, "ConfigMap")];
 	for (let count = 0; count < 3; count++) expect((await carried(apply, {}, applied)).asked).toHaveLength(1);
 	const contested = await carried(apply, {}, applied);
 	expect(contested).toMatchObject({ asked: [], reasons: ["contested"], failure: undefined, waitMs: 1000 });
+	expect(contested.conditions[0]?.message).toBe(`Something else ${told}. The gateway applies it only now and then.`);
 	now = 1000;
 	expect(await carried(apply, {}, applied)).toMatchObject({ asked: ["configmaps"], reasons: [] });
 	expect(await carried(apply, {}, applied)).toMatchObject({ asked: [], waitMs: 2000 });

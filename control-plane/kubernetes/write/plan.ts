@@ -1,6 +1,6 @@
 /** What must be done for the objects of one server to be as they are wanted. Pure. */
 import { hash } from "node:crypto";
-import type { V1Deployment } from "@kubernetes/client-node";
+import type { V1Deployment, V2HorizontalPodAutoscaler } from "@kubernetes/client-node";
 import type { OwnedKind, OwnedObject } from "../contract.ts";
 import { type Difference, differences } from "./differences.ts";
 import { kindOf, type ObjectRef, ownedKinds, refOf, refText } from "./object-ref.ts";
@@ -40,11 +40,17 @@ export type Action =
 /** What the API server made of our last apply where that is not what we sent: texts of {@link settledText}. */
 export type Settled = (ref: ObjectRef, applied: string) => ReadonlySet<string>;
 
+/** An object as it is in the cluster. */
+export interface Actual {
+	readonly kind: OwnedKind;
+	readonly object: OwnedObject;
+}
+
 export interface PlanInput {
 	/** Left out: nothing is wanted. */
 	readonly desired?: DesiredServer;
 	/** Objects of the server that are our own. */
-	readonly actual: readonly { readonly kind: OwnedKind; readonly object: OwnedObject }[];
+	readonly actual: readonly Actual[];
 	readonly settled: Settled;
 }
 
@@ -58,7 +64,8 @@ export function plan({ desired, actual, settled }: PlanInput): readonly Action[]
 		wanted.add(refText(ref));
 		const now = there.get(refText(ref))?.object;
 		if (ref.kind === "Deployment" && desired !== undefined) {
-			actions.push(...deploymentActions(desired, ref, made, now as V1Deployment | undefined, settled));
+			const awakened = there.has(refText({ ...ref, kind: "HorizontalPodAutoscaler" })) ? undefined : leastOf(desired);
+			actions.push(...deploymentActions({ desired, awakened }, ref, made, now as V1Deployment | undefined, settled));
 		} else actions.push(...objectActions(ref, made, now, settled));
 	}
 	for (const [text, { kind, object }] of there) {
@@ -97,7 +104,7 @@ function objectActions(ref: ObjectRef, made: OwnedObject, now: OwnedObject | und
  * a person nor an autoscaler could change them.
  */
 function deploymentActions(
-	desired: DesiredServer,
+	{ desired, awakened }: { readonly desired: DesiredServer; readonly awakened: number | undefined },
 	ref: ObjectRef,
 	made: OwnedObject,
 	now: V1Deployment | undefined,
@@ -116,11 +123,22 @@ function deploymentActions(
 	if (deletionTimestamp !== undefined) return [];
 	const pending = annotations?.[initialReplicasAnnotation];
 	const applies = objectActions(ref, object, now, settled);
-	const replicas = desired.replicas ?? (pending === undefined ? undefined : Number(pending));
+	const first = pending === undefined ? undefined : Number(pending);
+	// An autoscaler leaves alone what has no pods: one that is about to be made would never begin.
+	const least = now.spec?.replicas === 0 ? awakened : undefined;
+	const replicas = desired.replicas ?? first ?? least;
 	const scales: Action[] =
 		replicas === undefined || now.spec?.replicas === replicas ? [] : [{ does: "scale", ref, uid, replicas }];
 	if (pending === undefined || applies.length > 0) return [...scales, ...applies];
 	return [...scales, { does: "apply", ref, object: stamped(object), uid, fields: [] }];
+}
+
+/** The pods that a server's autoscaler keeps at the least; undefined where it has none. */
+function leastOf({ objects }: DesiredServer): number | undefined {
+	const scaler = objects.find(({ kind }) => kind === "HorizontalPodAutoscaler") as
+		| V2HorizontalPodAutoscaler
+		| undefined;
+	return scaler?.spec?.minReplicas;
 }
 
 function differenceText({ path, actual }: Difference): string {

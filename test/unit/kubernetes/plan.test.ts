@@ -39,7 +39,7 @@ const autoscaler: OwnedObject = {
 	apiVersion: "autoscaling/v2",
 	kind: "HorizontalPodAutoscaler",
 	metadata,
-	spec: { maxReplicas: 3, scaleTargetRef: { kind: "Deployment", name: "docs" } },
+	spec: { minReplicas: 2, maxReplicas: 3, scaleTargetRef: { kind: "Deployment", name: "docs" } },
 };
 
 function desired(objects: readonly OwnedObject[], more: Partial<DesiredServer> = {}): DesiredServer {
@@ -178,6 +178,17 @@ describe("replicas", () => {
 		expect(planned(free, cluster(planned(held, []), 3))).toEqual([]);
 		expect(planned(free, cluster(planned(free, []), 7))).toEqual([]);
 		expect(planned(free, cluster(planned(free, []), 0))).toEqual([]);
+	});
+
+	test("are the autoscaler's least where it is about to be made and there is no pod, which it would leave alone", () => {
+		const none = desired([deployment()], { replicas: 0 });
+		const scaled = desired([deployment(), autoscaler]);
+		const stopped = cluster(planned(none, []), 0);
+		const actions = planned(scaled, stopped);
+		expect(actions).toMatchObject([scale(2), { does: "create", ref: { kind: "HorizontalPodAutoscaler" } }]);
+		expect(said(planned(scaled, cluster(planned(none, []), 1)))).toEqual(["create HorizontalPodAutoscaler"]);
+		// Somebody has stopped it since: that is how an autoscaler is paused.
+		expect(planned(scaled, [...stopped, ...cluster(actions)])).toEqual([]);
 	});
 
 	test("of the chart are set once, whenever the gateway ends in between", () => {

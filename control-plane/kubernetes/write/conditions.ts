@@ -1,5 +1,4 @@
 /** What went wrong, in words that say what to do. */
-import type { V1Deployment } from "@kubernetes/client-node";
 import { ApiFault } from "../api-server.ts";
 import type { Condition } from "../contract.ts";
 import { NameClash, Outdated } from "./apply.ts";
@@ -75,18 +74,4 @@ function refusal(message: string, { namespace, verb, group, resource }: Asked): 
 		reason: "forbidden",
 		message: `The gateway may not ${rule.verbs[0]} ${rule.resources[0]} in namespace ${namespace}. A Role there needs the rule ${JSON.stringify(rule)}.`,
 	};
-}
-
-/** What Kubernetes itself says of a Deployment whose pods cannot be made. */
-export function deploymentConditions({ status, metadata }: V1Deployment): readonly Condition[] {
-	return (status?.conditions ?? [])
-		.filter(({ type, status: is }) => type === "ReplicaFailure" && is === "True")
-		.map(({ message = "" }) =>
-			/exceeded quota/.test(message)
-				? {
-						reason: "quota",
-						message: `The quota of namespace ${metadata?.namespace} leaves no room for pods: ${message}`,
-					}
-				: { reason: "pods_failing", message: `Pods cannot be made: ${message}` },
-		);
 }

@@ -2,15 +2,16 @@
 import type { Logger } from "pino";
 import type { KubernetesServer } from "../../registry/model.ts";
 import type { ApiRequest } from "../api-server.ts";
-import type { ClusterCache, Condition, OwnedKind, OwnedObject } from "../contract.ts";
+import type { ClusterCache, Condition, OwnedObject } from "../contract.ts";
 import { AppliedObjects } from "./applied.ts";
 import { backOffMs } from "./back-off.ts";
 import { carryOut, type Outcome } from "./carry-out.ts";
-import { deploymentConditions, nameClash } from "./conditions.ts";
+import { nameClash } from "./conditions.ts";
 import type { Lease } from "./lease.ts";
+import { objectConditions } from "./object-conditions.ts";
 import { kindOf, ownedKinds, refOf } from "./object-ref.ts";
 import { isOurs, serverIdOf } from "./owner.ts";
-import { type DesiredServer, plan } from "./plan.ts";
+import { type Actual, type DesiredServer, plan } from "./plan.ts";
 import type { Place, Wanted } from "./wanted.ts";
 import { createWorkQueue } from "./work-queue.ts";
 
@@ -200,12 +201,11 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
 		conditions(id) {
 			const entry = entries.get(id);
 			if (entry === undefined) return [];
-			const deployment = cache.get("Deployment", entry.wanted.namespace, entry.wanted.name);
 			return [
 				...(lease.problem === undefined ? [] : [lease.problem]),
 				...(lease.retired ? [cleanedUp] : []),
 				...(found.get(id) ?? []),
-				...(deployment === undefined ? [] : deploymentConditions(deployment)),
+				...objectConditions(objectsAt(entry.wanted.namespace, entry.wanted.name)),
 			];
 		},
 		leaseChanged() {
@@ -226,11 +226,6 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
 			await Promise.race([queue.close(), new Promise((resolve) => limit.addEventListener("abort", resolve))]);
 		},
 	};
-}
-
-interface Actual {
-	readonly kind: OwnedKind;
-	readonly object: OwnedObject;
 }
 
 function keyOf({ namespace, name }: Place): string {

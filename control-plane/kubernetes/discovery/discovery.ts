@@ -20,7 +20,7 @@ export interface ServiceName {
 }
 
 export interface DiscoveryDeps {
-	readonly cache: ClusterCache;
+	readonly cache: Pick<ClusterCache, "slices" | "service" | "state">;
 	readonly serviceOf: (server: KubernetesServer) => ServiceName;
 	/** The same object for as long as nothing has changed; a problem where the server's chart is faulty. */
 	readonly listening: (server: KubernetesServer) => Listening | { readonly problem: string };
@@ -34,7 +34,7 @@ export interface DiscoveryDeps {
  */
 const quietMs = 1500;
 
-/** Longer than any pod takes to end. */
+/** After its drain, and longer than any pod takes to end. */
 const forgetMs = 3_600_000;
 
 interface Remembered {
@@ -61,7 +61,7 @@ export function createDiscovery({ cache, serviceOf, listening, due }: DiscoveryD
 		leaving.set(uid, at);
 		// A timer may be a millisecond early.
 		setTimeout(() => due(place), ms + 2).unref();
-		setTimeout(() => leaving.delete(uid), forgetMs).unref();
+		setTimeout(() => leaving.delete(uid), ms + forgetMs).unref();
 		return at;
 	}
 

@@ -13,8 +13,13 @@ export interface CarryOutDeps {
 	readonly gatewayName: string;
 	readonly applied: AppliedObjects;
 	readonly log: Logger;
-	/** Aborted: nothing more is written. */
+	/** Aborted: what is under way is given up, and nothing more is written. */
 	readonly signal: AbortSignal;
+	/**
+	 * Asked before each request, since a process that stood still goes on with the answers that came meanwhile: only then
+	 * do timers tell that the Lease is lost.
+	 */
+	readonly mayWrite: () => boolean;
 	/** Id of the server; undefined for what is left of one that is gone. */
 	readonly server: string | undefined;
 }
@@ -41,7 +46,7 @@ export async function carryOut(actions: readonly Action[], deps: CarryOutDeps): 
 	};
 	const todo = [...actions];
 	for (let action = todo.shift(); action !== undefined; action = todo.shift()) {
-		if (deps.signal.aborted) break;
+		if (deps.signal.aborted || !deps.mayWrite()) break;
 		// Pods of a new template must not be made with the variables of the old one.
 		if (action.ref.kind === "Deployment" && failed.has("ConfigMap")) continue;
 		const contest = "object" in action ? deps.applied.waitMs(action.ref, action.object) : 0;

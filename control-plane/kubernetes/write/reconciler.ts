@@ -136,7 +136,8 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
 
 	function act(desired: DesiredServer | undefined, actual: readonly Actual[]): Promise<Outcome> {
 		const actions = plan({ ...(desired === undefined ? {} : { desired }), actual, settled: applied.settled });
-		return carryOut(actions, { ...deps, applied, signal: lease.signal, server: desired?.id });
+		const term = { signal: lease.signal, mayWrite: () => lease.held };
+		return carryOut(actions, { ...deps, applied, ...term, server: desired?.id });
 	}
 
 	function again(key: string, { failure, waitMs }: Outcome): number | undefined {

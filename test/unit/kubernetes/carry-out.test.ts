@@ -17,7 +17,12 @@ function action(does: "create" | "apply", kind: string): Action {
 }
 
 /** Answers as the API server would, with a fault for the paths that have one. */
-async function carried(actions: readonly Action[], faults: Readonly<Record<string, ApiFault>>, applied = fresh()) {
+async function carried(
+	actions: readonly Action[],
+	faults: Readonly<Record<string, ApiFault>>,
+	applied = fresh(),
+	mayWrite: (asked: number) => boolean = () => true,
+) {
 	const asked: string[] = [];
 	const request: ApiRequest = async (_method, path) => {
 		asked.push(path.split("/").at(-2) ?? "");
@@ -27,7 +32,8 @@ async function carried(actions: readonly Action[], faults: Readonly<Record<strin
 	};
 	const log = pino({ level: "silent" });
 	const signal = new AbortController().signal;
-	const outcome = await carryOut(actions, { request, gatewayName: "gw", applied, log, signal, server: "docs" });
+	const deps = { request, gatewayName: "gw", applied, log, signal, mayWrite: () => mayWrite(asked.length) };
+	const outcome = await carryOut(actions, { ...deps, server: "docs" });
 	return { ...outcome, asked, reasons: outcome.conditions.map(({ reason }) => reason) };
 }
 
@@ -57,6 +63,11 @@ test.each([
 	const outcome = await carried(all, { services: new ApiFault(403, { message }) });
 	expect(outcome).toMatchObject({ reasons: [reason], failure: "refused" });
 	expect(outcome.asked).toEqual(["configmaps", "services", "deployments", "poddisruptionbudgets"]);
+});
+
+test("nothing more is written once the Lease has run out, before any timer says so", async () => {
+	const outcome = await carried(all, {}, fresh(), (asked) => asked < 2);
+	expect(outcome).toMatchObject({ asked: ["configmaps", "services"], conditions: [], failure: undefined });
 });
 
 test("without its ConfigMap no Deployment is made", async () => {

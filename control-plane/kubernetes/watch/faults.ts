@@ -25,7 +25,7 @@ export function describeFault(scope: WatchScope, { status, why }: ApiFault, serv
 			return `the gateway may not list and watch ${plural} ${where}: allow its account the verbs list and watch${choice}`;
 		}
 		case 404:
-			return `the API server at ${server} has no ${kinds[scope.kind].api}/${plural}: Kubernetes 1.23 or later is needed`;
+			return `the API server at ${server} has no ${kinds[scope.kind].api}/${plural}: Kubernetes 1.30 or later is needed`;
 		default:
 			return `the API server at ${server} answers ${status} where ${plural} ${where} are asked for: ${why}`;
 	}

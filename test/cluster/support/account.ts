@@ -1,7 +1,8 @@
 /** Service accounts that may do little, and kubeconfigs for them. */
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onTestFinished } from "vitest";
 import type { ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 import { findCluster } from "../../../control-plane/kubernetes/connection.ts";
 
@@ -52,7 +53,7 @@ export async function allow(
 	await request("PATCH", `${rbac}/rolebindings/writer`, { ...apply, body: { ...meta, subjects, roleRef } });
 }
 
-/** An account in a namespace that may do nothing yet; resolves with the path of its kubeconfig. */
+/** An account in a namespace that may do nothing yet; resolves with the path of its kubeconfig, which goes with the test. */
 export async function createAccount(request: ApiRequest, namespace: string): Promise<string> {
 	const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
 	await request("POST", accounts, { body: { metadata: { name: "writer" } } });
@@ -71,7 +72,9 @@ export async function createAccount(request: ApiRequest, namespace: string): Pro
 		users: [{ name: "writer", user: { token } }],
 		contexts: [{ name: "writer", context: { cluster: "test", user: "writer", namespace } }],
 	};
-	const file = join(await mkdtemp(join(tmpdir(), "kube-account-")), "config");
-	await writeFile(file, JSON.stringify(config));
+	const folder = await mkdtemp(join(tmpdir(), "kube-account-"));
+	onTestFinished(() => rm(folder, { recursive: true }));
+	const file = join(folder, "config");
+	await writeFile(file, JSON.stringify(config), { mode: 0o600 });
 	return file;
 }

@@ -136,6 +136,23 @@ describe("a server's objects", () => {
 		expect(writer.conditions("docs")).toEqual([]);
 	});
 
+	test("that a finalizer holds up are told, and made anew once they are gone", async () => {
+		const writer = await start();
+		writer.registry({ docs: entry({ replicas: 0 }) });
+		await eventually("it is there", async () => (await home.deployment("docs")) !== undefined, LONG);
+		await home.patch("services", "docs", { metadata: { finalizers: ["example.com/stays"] } });
+		await request("DELETE", home.path("services", "docs"));
+		await eventually("it is told", () => writer.reasons("docs").join() === "terminating", LONG);
+		expect(writer.conditions("docs")[0]?.message).toContain("example.com/stays");
+		await home.patch("services", "docs", { metadata: { finalizers: null } });
+		const made = async () => {
+			const { metadata } = (await home.get("services", "docs")) ?? {};
+			return metadata !== undefined && metadata.deletionTimestamp === undefined;
+		};
+		await eventually("it is made anew", made, LONG);
+		await eventually("all is well", () => writer.conditions("docs").length === 0, LONG);
+	});
+
 	test("move to another namespace: the old ones go when the new ones are there", async () => {
 		const writer = await start();
 		const other = await createNamespace(request, unique("k-reconciler"));
@@ -191,6 +208,23 @@ describe("replicas", () => {
 		);
 		expect(await replicas("docs")).toBe(2);
 	});
+});
+
+test("an autoscaler gets the pods to begin with where there were none, and none once it is paused", async () => {
+	const writer = await start();
+	const docs = (more: object) => entry({ resources: { requests: { cpu: "10m" } }, ...more });
+	writer.registry({ docs: docs({ replicas: 0 }) });
+	await eventually("there is no pod", async () => (await replicas("docs")) === 0, LONG);
+	writer.registry({ docs: docs({ autoscale: { min: 2, max: 3 } }) });
+	const scaled = async () => (await names("horizontalpodautoscalers")).length === 1 && (await replicas("docs")) === 2;
+	await eventually("there is an autoscaler, and two pods", scaled, LONG);
+	await home.patch("deployments", "docs", { spec: { replicas: 0 } });
+	writer.again();
+	writer.registry({ docs: docs({ autoscale: { min: 2, max: 3 }, env: { A: "1" } }) });
+	const variable = async () => ((await home.get("configmaps", "docs")) as { data?: { A?: string } }).data?.A;
+	await eventually("the next change is there", async () => (await variable()) === "1", LONG);
+	await eventually("it says why", () => writer.reasons("docs").join() === "autoscaler_failing", LONG);
+	expect(await replicas("docs")).toBe(0);
 });
 
 describe("objects of others", () => {

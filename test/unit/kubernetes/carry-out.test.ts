@@ -91,7 +91,8 @@ describe("a new Deployment with replicas", () => {
 		const log = pino({ level: "silent" });
 		const signal = new AbortController().signal;
 		const actions = [create, action("create", "PodDisruptionBudget")];
-		const outcome = await carryOut(actions, { request, gatewayName: "gw", applied, log, signal, server: "docs" });
+		const deps = { request, gatewayName: "gw", applied, log, signal, mayWrite: () => true, server: "docs" };
+		const outcome = await carryOut(actions, deps);
 		return { asked, applied, outcome };
 	};
 

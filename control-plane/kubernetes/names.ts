@@ -26,6 +26,9 @@ export const OWNER_LABEL = "mcp-gateway/owner";
 /** Annotation with the server's id as the registry has it. */
 export const SERVER_ANNOTATION = "mcp-gateway/server";
 
+/** Annotation with the namespace of the gateway's Lease, by which two gateways of one name are told apart. */
+export const HOME_ANNOTATION = "mcp-gateway/lease-namespace";
+
 /** Label with the name of the server's objects. */
 export const INSTANCE_LABEL = "app.kubernetes.io/instance";
 

@@ -289,6 +289,30 @@ describe("objects of others", () => {
 		expect(await home.get("services", "docs")).toBeDefined();
 	});
 
+	test("of another gateway of the same name stay, and are a clash", async () => {
+		const writer = await start();
+		const far = await createNamespace(request, unique("k-reconciler"));
+		closing.push(() => far.remove());
+		const namesake = await startTestWriter({ gatewayName, namespace: far.name });
+		closing.push(() => namesake.close());
+		const here = entry({ namespace: home.name, replicas: 0 });
+		writer.registry({ docs: here });
+		namesake.registry({ more: here });
+		await eventually("both are there", async () => (await names("deployments")).join() === "docs,more", LONG);
+		const uid = async (name: string) => (await home.deployment(name))?.metadata?.uid;
+		const before = [await uid("docs"), await uid("more")];
+		namesake.registry({ docs: here, more: here });
+		await eventually("it is a clash", () => namesake.reasons("docs")[0] === "name_clash", LONG);
+		expect(namesake.conditions("docs")[0]?.message).toContain(`whose Lease is in namespace ${home.name}`);
+		writer.registry({ docs: here, third: here });
+		await eventually("each looks at everything", async () => (await home.deployment("third")) !== undefined, LONG);
+		expect([await uid("docs"), await uid("more")]).toEqual(before);
+		namesake.registry({});
+		await eventually("its own goes", async () => (await names("deployments")).join() === "docs,third", LONG);
+		expect(await uid("docs")).toBe(before[0]);
+		expect(writer.conditions("docs")).toEqual([]);
+	});
+
 	test("stay where the entry says that the gateway only finds its server", async () => {
 		const writer = await start();
 		writer.registry({ docs: entry(), other: entry() });

@@ -4,15 +4,18 @@ import { ApiFault, type ApiRequest } from "../api-server.ts";
 import type { OwnedObject } from "../contract.ts";
 import type { AppliedObjects } from "./applied.ts";
 import { type ObjectRef, objectPath, refText } from "./object-ref.ts";
-import { fieldManager, isMadeByUs, isOurs } from "./owner.ts";
+import { fieldManager, isMadeByUs, isOurs, namesakeOf, type Owner } from "./owner.ts";
 import type { Action } from "./plan.ts";
 
 /** An object of somebody else has the name that one of ours needs. */
 export class NameClash extends Error {
 	readonly ref: ObjectRef;
-	constructor(ref: ObjectRef) {
+	/** Of another gateway of the same name: the namespace of its Lease. */
+	readonly namesake: string | undefined;
+	constructor(ref: ObjectRef, namesake?: string) {
 		super(`${refText(ref)} exists and is not the gateway's`);
 		this.ref = ref;
+		this.namesake = namesake;
 	}
 }
 
@@ -21,7 +24,7 @@ export class Outdated extends Error {}
 
 export interface ApplyDeps {
 	readonly request: ApiRequest;
-	readonly gatewayName: string;
+	readonly owner: Owner;
 	/** Ends what is under way: the Lease is lost. */
 	readonly signal: AbortSignal;
 }
@@ -82,13 +85,13 @@ export async function perform(action: Action, deps: PerformDeps): Promise<Action
  * Deletes an object that is made by us, and nothing else: it is looked at just before, and must be unchanged then.
  * Its pods go in the background. @throws ApiFault, Outdated; NameClash where it is not ours.
  */
-export async function remove(ref: ObjectRef, uid: string, { request, gatewayName, signal }: ApplyDeps): Promise<void> {
+export async function remove(ref: ObjectRef, uid: string, { request, owner, signal }: ApplyDeps): Promise<void> {
 	const path = objectPath(ref);
 	try {
 		const now = (await request("GET", path, { signal })) as KubernetesObject;
 		if (now.metadata?.uid !== uid) return;
 		if (now.metadata.deletionTimestamp !== undefined) return;
-		if (!isMadeByUs(now, gatewayName)) throw new NameClash(ref);
+		if (!isMadeByUs(now, owner)) throw new NameClash(ref);
 		const { resourceVersion } = now.metadata;
 		const preconditions = { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
 		const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions, propagationPolicy: "Background" };
@@ -108,7 +111,8 @@ async function create(action: Extract<Action, { does: "create" }>, deps: ApplyDe
 		const now = (await deps.request("GET", objectPath(action.ref), { signal: deps.signal }).catch((fault: unknown) => {
 			throw fault instanceof ApiFault && fault.status === 404 ? new Outdated(error.message) : fault;
 		})) as KubernetesObject;
-		throw isOurs(now, deps.gatewayName) ? new Outdated(error.message) : new NameClash(action.ref);
+		if (isOurs(now, deps.owner)) throw new Outdated(error.message);
+		throw new NameClash(action.ref, namesakeOf(now, deps.owner));
 	}
 }
 

@@ -6,11 +6,12 @@ import type { AppliedObjects } from "./applied.ts";
 import { NameClash, Outdated, perform } from "./apply.ts";
 import { askedBy, conditionOf, isNamespaceMissing } from "./conditions.ts";
 import { refText } from "./object-ref.ts";
+import type { Owner } from "./owner.ts";
 import type { Action } from "./plan.ts";
 
 export interface CarryOutDeps {
 	readonly request: ApiRequest;
-	readonly gatewayName: string;
+	readonly owner: Owner;
 	readonly applied: AppliedObjects;
 	readonly log: Logger;
 	/** Aborted: what is under way is given up, and nothing more is written. */

@@ -74,7 +74,7 @@ export async function findLeftovers(
 			const found = await list<KubernetesObject>((namespace) => listPath(kind, namespace));
 			return found.map((object) => {
 				const ref = refOf(kind, object);
-				return { ref, uid: object.metadata?.uid ?? "", ours: isMadeByUs(object, gatewayName) };
+				return { ref, uid: object.metadata?.uid ?? "", ours: isMadeByUs(object, { gatewayName }) };
 			});
 		}),
 	);
@@ -137,7 +137,7 @@ async function removeAll(deps: CleanupDeps, deadline: number): Promise<void> {
 	const { request, gatewayName, tell } = deps;
 	const told = new Set<string>();
 	const deployments = new Set<string>();
-	const apply: ApplyDeps = { request, gatewayName, signal: new AbortController().signal };
+	const apply: ApplyDeps = { request, owner: { gatewayName }, signal: new AbortController().signal };
 	let waiting = 0;
 
 	async function removeOne({ ref, uid }: Found): Promise<void> {

@@ -32,7 +32,7 @@ const RBAC = /cannot (\S+) resource "([^"]+)"(?: in API group "([^"]*)")?/;
 export function conditionOf(error: unknown, asked: Asked): Condition | undefined {
 	const { object, namespace } = asked;
 	if (error instanceof Outdated) return undefined;
-	if (error instanceof NameClash) return nameClash(asked);
+	if (error instanceof NameClash) return nameClash(asked, error.namesake);
 	if (!(error instanceof ApiFault)) return { reason: "failed", message: `${object}: ${String(error)}` };
 	const { status, message } = error;
 	if (isNamespaceMissing(error)) {
@@ -49,7 +49,14 @@ export function conditionOf(error: unknown, asked: Asked): Condition | undefined
 	return { reason: "rejected", message: `${object} in namespace ${namespace} is refused: ${message}` };
 }
 
-export function nameClash({ object, namespace }: Pick<Asked, "object" | "namespace">): Condition {
+/** @param namesake Namespace of the Lease of another gateway of the same name whose object it is. */
+export function nameClash({ object, namespace }: Pick<Asked, "object" | "namespace">, namesake?: string): Condition {
+	if (namesake !== undefined) {
+		const whose = `another gateway of the same name, whose Lease is in namespace ${namesake}`;
+		const how =
+			"Give one of the two another --gateway-name; what that one has left is removed by `mcp-gateway cleanup`.";
+		return { reason: "name_clash", message: `${object} in namespace ${namespace} is made by ${whose}. ${how}` };
+	}
 	const how = "Rename the server, or remove that object";
 	const message = `${object} in namespace ${namespace} exists and is not the gateway's, so it is left alone. ${how}.`;
 	return { reason: "name_clash", message };

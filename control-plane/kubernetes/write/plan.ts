@@ -161,7 +161,8 @@ function stamped(object: OwnedObject): OwnedObject {
 	return annotated(object, hashAnnotation, hash("sha256", canonical(object)).slice(0, 16));
 }
 
-function annotated<T extends OwnedObject>(object: T, name: string, value: string): T {
+/** The same with one more annotation. */
+export function annotated<T extends OwnedObject>(object: T, name: string, value: string): T {
 	const { metadata } = object;
 	return { ...object, metadata: { ...metadata, annotations: { ...metadata?.annotations, [name]: value } } };
 }

@@ -10,7 +10,7 @@ import { nameClash } from "./conditions.ts";
 import type { Lease } from "./lease.ts";
 import { objectConditions } from "./object-conditions.ts";
 import { kindOf, ownedKinds, refOf } from "./object-ref.ts";
-import { isOurs, serverIdOf } from "./owner.ts";
+import { isOurs, type Owner, serverIdOf } from "./owner.ts";
 import { type Actual, type DesiredServer, plan } from "./plan.ts";
 import type { Place, Wanted } from "./wanted.ts";
 import { createWorkQueue } from "./work-queue.ts";
@@ -19,7 +19,7 @@ export interface ReconcilerDeps {
 	readonly request: ApiRequest;
 	readonly cache: ClusterCache;
 	readonly lease: Lease;
-	readonly gatewayName: string;
+	readonly owner: Owner;
 	/** What a managed server is made of. Asked when its entry changes, and at {@link Reconciler.again}. */
 	readonly wanted: (server: KubernetesServer) => Wanted;
 	readonly log: Logger;
@@ -59,7 +59,7 @@ interface Entry {
  * be sure that a slip of the pen removes nothing.
  */
 export function startReconciler(deps: ReconcilerDeps): Reconciler {
-	const { cache, lease, gatewayName, log } = deps;
+	const { cache, lease, owner, log } = deps;
 	const applied = new AppliedObjects(() => performance.now());
 	let servers: ReadonlyMap<string, KubernetesServer> | undefined;
 	/** Managed servers by id, and the first server of each key. */
@@ -99,7 +99,7 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
 		for (const kind of ownedKinds) {
 			for (const object of cache.list(kind)) {
 				const key = keyOf(refOf(kind, object));
-				if (!byKey.has(key) && isOurs(object, gatewayName)) queue.add(key);
+				if (!byKey.has(key) && isOurs(object, owner)) queue.add(key);
 			}
 		}
 	}
@@ -162,7 +162,7 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
 	function objectsAt(namespace: string, name: string): readonly Actual[] {
 		return ownedKinds.flatMap((kind) => {
 			const object = cache.get(kind, namespace, name);
-			if (object === undefined || !isOurs(object, gatewayName)) return [];
+			if (object === undefined || !isOurs(object, owner)) return [];
 			return [{ kind, object: applied.newest({ kind, namespace, name }, object) }];
 		});
 	}

@@ -1,9 +1,9 @@
 import type { KubernetesServer } from "../../registry/model.ts";
 import type { Condition } from "../contract.ts";
-import { objectName } from "../names.ts";
+import { HOME_ANNOTATION, objectName } from "../names.ts";
 import type { Charts } from "../objects/chart.ts";
 import { serverObjects } from "../objects/objects.ts";
-import type { DesiredServer } from "./plan.ts";
+import { annotated, type DesiredServer } from "./plan.ts";
 
 /** Where a server's objects are, whether or not it can be said what they are. */
 export interface Place {
@@ -19,7 +19,7 @@ export type Wanted = Place & ({ readonly desired: DesiredServer } | { readonly c
 export function createWanted(given: {
 	readonly charts: Charts;
 	readonly gatewayName: string;
-	/** Of entries that name none. */
+	/** The gateway's own: of its Lease, and of entries that name none. */
 	readonly namespace: string;
 }): (server: KubernetesServer) => Wanted {
 	return (server) => {
@@ -29,7 +29,9 @@ export function createWanted(given: {
 		if (!result.ok) return { ...place, condition: { reason: "chart_faulty", message: result.problem } };
 		const { replicas, autoscale } = result.values;
 		const own = server.values.replicas;
-		const objects = serverObjects(result.values, { id, namespace: place.namespace, owner: given.gatewayName });
+		const objects = serverObjects(result.values, { id, namespace: place.namespace, owner: given.gatewayName }).map(
+			(object) => annotated(object, HOME_ANNOTATION, given.namespace),
+		);
 		return {
 			...place,
 			desired: {

@@ -57,7 +57,7 @@ export function startWriter(deps: WriterDeps): Writer {
 		request,
 		cache,
 		lease,
-		gatewayName,
+		owner: { gatewayName, leaseNamespace: namespace },
 		wanted: createWanted({ charts: deps.charts, gatewayName, namespace }),
 		log,
 		...(deps.resyncMs === undefined ? {} : { resyncMs: deps.resyncMs }),

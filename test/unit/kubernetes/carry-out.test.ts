@@ -32,7 +32,7 @@ async function carried(
 	};
 	const log = pino({ level: "silent" });
 	const signal = new AbortController().signal;
-	const deps = { request, gatewayName: "gw", applied, log, signal, mayWrite: () => mayWrite(asked.length) };
+	const deps = { request, owner: { gatewayName: "gw" }, applied, log, signal, mayWrite: () => mayWrite(asked.length) };
 	const outcome = await carryOut(actions, { ...deps, server: "docs" });
 	return { ...outcome, asked, reasons: outcome.conditions.map(({ reason }) => reason) };
 }

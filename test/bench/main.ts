@@ -38,8 +38,15 @@ const usual = {
 };
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<Section>>> = { ...usual, filters };
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });
+const { values, positionals } = parseArgs({
+	allowPositionals: true,
+	options: { quick: { type: "boolean" }, help: { type: "boolean" } },
+});
 const unknown = positionals.filter((name) => !Object.hasOwn(sections, name));
+if (values.help === true) {
+	process.stdout.write(`npm run bench -- [--quick] [SECTION...]\n\nSections: ${Object.keys(sections).join(", ")}\n`);
+	process.exit(0);
+}
 if (unknown.length > 0) {
 	process.stderr.write(`No such section: ${unknown.join(", ")}. There are: ${Object.keys(sections).join(", ")}.\n`);
 	process.exit(2);

@@ -4,6 +4,7 @@ import { eventually } from "../support/gateway.ts";
 import { legacyClient, type McpClient, modernClient } from "./support/clients.ts";
 import { composeLabel, composePods } from "./support/compose-pods.ts";
 import { loadDocumentedImages } from "./support/documented-images.ts";
+import { kubectl } from "./support/kubectl.ts";
 import { useNamespace } from "./support/namespace.ts";
 
 /** What compose.yaml describes, run as pods: there is a cluster here and no Docker. See docs/adr/0032-compose.md */
@@ -58,6 +59,25 @@ test("sessions spread over both containers of a service, and each stays where it
 		return hosts.size === 2;
 	});
 	expect([...hosts].sort()).toEqual(["everything-1", "everything-2"]);
+});
+
+describe("commands in the control plane's container", () => {
+	const within = ["exec", "--namespace", namespace.name, "control-plane", "--container", "control-plane", "--"];
+
+	test("`status` tells of every server, with the token that is there", async () => {
+		const main = "/app/control-plane/cli/mcp-gateway.js";
+		const told = await kubectl([...within, "node", main, "status", "--admin-token-file", "/admin/token"]);
+		for (const server of ["everything", "everything-stdio", "filesystem"]) expect(told).toContain(server);
+		await expect(kubectl([...within, "node", main, "status"])).rejects.toThrow(/token/);
+	});
+
+	test("the image tells what it holds", async () => {
+		const bill: { components: { name: string }[] } = JSON.parse(
+			await kubectl([...within, "cat", "/app/sbom.cdx.json"]),
+		);
+		const names = bill.components.map(({ name }) => name);
+		expect(names).toEqual(expect.arrayContaining(["fastify", "node", "libc6"]));
+	});
 });
 
 async function hostOf(client: McpClient): Promise<string> {

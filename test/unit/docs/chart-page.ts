@@ -3,8 +3,19 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { ownCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
-import { code, head, page, table } from "./markdown.ts";
+import { block, code, head, page, table } from "./markdown.ts";
 import { fieldsOf, inline, type Schema } from "./schema-fields.ts";
+
+const example = `
+registry:
+  docs: {endpoint: https://mcp.example.com/mcp}
+  tickets: {type: k8s, image: "ghcr.io/acme/tickets:1.2", replicas: 2}
+service: {type: LoadBalancer}
+tls: {secretName: gateway-tls}
+auth: {apiKeys: {secretName: gateway-keys}, anonymous: never}
+envoy:
+  autoscaling: {enabled: true, min: 2, max: 6}
+`;
 
 /** The whole page. */
 export function chartPage(): string {
@@ -15,6 +26,8 @@ export function chartPage(): string {
 		`## ${code("charts/mcp-gateway")}`,
 		"The whole gateway: control planes, Envoys and the registry.",
 		values("mcp-gateway"),
+		"Open to the network, over HTTPS and with keys:",
+		`<!-- values -->\n${block("yaml", example.trim())}`,
 		`## ${code("charts/mcp-server")}`,
 		"One server, as the gateway itself makes it of an entry of type k8s. A chart on top of it gives these values under the " +
 			"key `mcp-server`.",

@@ -91,7 +91,7 @@ describe("a new Deployment with replicas", () => {
 		const log = pino({ level: "silent" });
 		const signal = new AbortController().signal;
 		const actions = [create, action("create", "PodDisruptionBudget")];
-		const deps = { request, gatewayName: "gw", applied, log, signal, mayWrite: () => true, server: "docs" };
+		const deps = { request, owner: { gatewayName: "gw" }, applied, log, signal, mayWrite: () => true, server: "docs" };
 		const outcome = await carryOut(actions, deps);
 		return { asked, applied, outcome };
 	};

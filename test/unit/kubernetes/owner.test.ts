@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { ApiFault, type ApiRequest } from "../../../control-plane/kubernetes/api-server.ts";
 import { HOME_ANNOTATION, objectLabels, SERVER_ANNOTATION } from "../../../control-plane/kubernetes/names.ts";
 import { createCharts } from "../../../control-plane/kubernetes/objects/chart.ts";
+import { AppliedObjects } from "../../../control-plane/kubernetes/write/applied.ts";
 import { perform } from "../../../control-plane/kubernetes/write/apply.ts";
 import { askedBy, conditionOf } from "../../../control-plane/kubernetes/write/conditions.ts";
 import { isOurs, type Owner } from "../../../control-plane/kubernetes/write/owner.ts";
@@ -56,7 +57,8 @@ test.each([
 		throw new ApiFault(409, { message: "it exists" });
 	};
 	const { signal } = new AbortController();
-	const error = await perform(action, { request, owner, signal }).catch((fault: unknown) => fault);
+	const applied = new AppliedObjects(() => 0);
+	const error = await perform(action, { request, owner, applied, signal }).catch((fault: unknown) => fault);
 	expect(conditionOf(error, askedBy(action))).toEqual({
 		reason: "name_clash",
 		message: expect.stringContaining(`Service docs in namespace mcp ${told}`),

@@ -145,8 +145,10 @@ test("an API server that is away: what was known stays, one sentence says so, an
 	server.remove(slicesIn("a"), "s1");
 	// It has forgotten all places, as after a loss of its own.
 	server.refuse("endpointslices", 410);
+	const before = server.requests.length;
 	await server.start();
 	await watching(kinds - 1);
+	await eventually("it says so", () => server.requests.slice(before).some((line) => line.includes("endpointslices")));
 	server.refuse("endpointslices", undefined);
 	await eventually("it is caught up", () => cache.slices("a", "x")[0]?.metadata?.name === "s2");
 	await eventually("all is well", () => cache.problems.length === 0);

@@ -10,7 +10,7 @@ import { legacyClient, type McpClient, modernClient, podOf } from "./clients.ts"
 import { httpDeployment, httpPort } from "./http-deployment.ts";
 import { everythingIn, labelled } from "./inventory.ts";
 import type { TestNamespace } from "./namespace.ts";
-import { type ReleaseAddress, releaseAddress } from "./release.ts";
+import { envoyAddress, type ReleaseAddress, releaseAddress } from "./release.ts";
 
 export interface Ground {
 	readonly request: ApiRequest;
@@ -82,6 +82,14 @@ export async function useServers(
 	clients: McpClient[],
 ): Promise<ReleaseAddress> {
 	const gateway = await releaseAddress(home.name, release, ca, { "x-api-key": apiKey });
+	// A pod is ready before every Envoy and every node knows of it.
+	const envoys = await home.readyPods("app.kubernetes.io/component=envoy", 2);
+	const addresses = envoys.map((pod) => envoyAddress(pod, release, ca, { "x-api-key": apiKey }));
+	for (const address of [...addresses, gateway]) {
+		for (const server of serverIds) {
+			await eventually(`${server} answers at ${address.url}`, () => answers(address, server));
+		}
+	}
 	for (const server of serverIds) {
 		const legacy = await legacyClient(`${gateway.url}/${server}`, gateway.fetch);
 		const modern = await modernClient(`${gateway.url}/${server}`, gateway.fetch);
@@ -93,6 +101,17 @@ export async function useServers(
 	const keyless = await releaseAddress(home.name, release, ca, {});
 	await expect(legacyClient(`${keyless.url}/web`, keyless.fetch)).rejects.toThrow(/API key/i);
 	return gateway;
+}
+
+/** Whether the server itself answers, be it that there is no session to end. */
+async function answers({ url, fetch: ask }: ReleaseAddress, server: string): Promise<boolean> {
+	try {
+		const response = await ask(`${url}/${server}`, { method: "DELETE" });
+		const text = await response.text();
+		return response.status < 500 && !/"reason":"(?:unknown_server|unauthorized)"/.test(text);
+	} catch {
+		return false;
+	}
 }
 
 /** Waits until both namespaces are as they were, and looks for what is left elsewhere. */
